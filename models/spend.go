@@ -1,0 +1,89 @@
+package models
+
+// Counter is the running spend of one scope (see Scope... in scope.go). Its row is the authority for budgets.
+type Counter struct {
+	Scope       string `gorm:"primaryKey"`
+	WindowStart Time   // start of the budget window that Spent belongs to; zero = no window
+	ResetsAt    *Time  // nil = never
+	Spent       Nano   // in this window
+	Total       Nano   // since the scope exists
+	LastUsedAt  *Time
+}
+
+// SpendRow is one call in the ledger.
+type SpendRow struct {
+	ID           string `gorm:"primaryKey"` // call id, ULID
+	CallType     string
+	KeyID        string
+	KeyHash      string
+	UserID       string
+	TeamID       string
+	OrgID        string `gorm:"column:organization_id"`
+	EndUser      string
+	ModelGroup   string
+	Model        string
+	DeploymentID string
+	Provider     string
+	APIBase      string `gorm:"column:api_base"`
+	Spend        Nano
+	Saved        Nano
+	PromptTokens int64
+	OutputTokens int64
+	CacheRead    int64
+	CacheWrite   int64
+	CacheHit     bool
+	Unpriced     bool
+	Estimated    bool // usage was counted here, not reported by the provider
+	Overshoot    Nano
+	Status       string // "success", "failure", "cancelled"
+	HTTPStatus   int    `gorm:"column:http_status"`
+	ErrorCode    string
+	StartedAt    Time
+	FirstByteAt  *Time
+	EndedAt      Time
+	IP           string `gorm:"column:ip"`
+	SessionID    string
+	Tags         Strings
+	Metadata     JSON
+	Lines        JSON // the bill, line by line
+	PriceVersion string
+	SettledBy    string // "" = the call itself; "replay", "sweeper"
+}
+
+// DailySpend is the aggregate that usage pages read. Day is YYYY-MM-DD in the reporting zone.
+type DailySpend struct {
+	Day          string `gorm:"primaryKey"`
+	KeyID        string `gorm:"primaryKey"`
+	UserID       string `gorm:"primaryKey"`
+	TeamID       string `gorm:"primaryKey"`
+	OrgID        string `gorm:"primaryKey;column:organization_id"`
+	EndUser      string `gorm:"primaryKey"`
+	ModelGroup   string `gorm:"primaryKey"`
+	Model        string `gorm:"primaryKey"`
+	Provider     string `gorm:"primaryKey"`
+	CallType     string `gorm:"primaryKey"`
+	Spend        Nano
+	Saved        Nano
+	PromptTokens int64
+	OutputTokens int64
+	CacheRead    int64
+	CacheWrite   int64
+	CachedOutput int64 // output tokens served from the response cache
+	Requests     int64
+	Failed       int64
+	CacheHits    int64
+}
+
+// DailyTag is the aggregate by tag; a call with two tags is in two rows.
+type DailyTag struct {
+	Day      string `gorm:"primaryKey"`
+	Tag      string `gorm:"primaryKey"`
+	KeyID    string `gorm:"primaryKey"`
+	UserID   string `gorm:"primaryKey"`
+	TeamID   string `gorm:"primaryKey"`
+	Model    string `gorm:"primaryKey"`
+	Spend    Nano
+	Tokens   int64
+	Requests int64
+	Failed   int64
+}
