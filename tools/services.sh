@@ -88,13 +88,14 @@ wait_for_redis() {
   return 1
 }
 
+# Redis removes its pid file as the last thing it does.
 stop_redis() {
-  kill "$1" 2>/dev/null || return 0
+  kill "$(cat "$1")" 2>/dev/null || return 0
   for _ in $(seq 100); do
-    kill -0 "$1" 2>/dev/null || return 0
+    [ -e "$1" ] || return 0
     sleep 0.05
   done
-  kill -KILL "$1" 2>/dev/null || true
+  kill -KILL "$(cat "$1")" 2>/dev/null || true
 }
 
 down() {
@@ -103,7 +104,7 @@ down() {
     as_postgres "$(postgres_bin)/pg_ctl" -D "$dir/postgres/data" -m immediate -w -s stop || true
   fi
   if [ -s "$dir/redis/pid" ]; then
-    stop_redis "$(cat "$dir/redis/pid")"
+    stop_redis "$dir/redis/pid"
   fi
   rm -rf "$dir"
 }

@@ -52,14 +52,14 @@ const DefaultConfig = `model_list:
     litellm_params: {model: anthropic/claude-sonnet-4-5, api_base: "${PROVIDER}", api_key: sk-ant-upstream, input_cost_per_token: 0.000001, output_cost_per_token: 0.000002}
 `
 
-// Server is the gatehouse program running as a process of its own. Its methods fail the test that started it.
+// Server is the gatehouse program running as a process of its own. Its methods are for one goroutine at
+// a time, but for requests and Log, which any number may use.
 type Server struct {
 	URL       string // http://127.0.0.1:PORT
 	MasterKey string
 	Data      string // its data folder
 	Port      int
 
-	tb   testing.TB
 	args []string
 	env  []string
 	log  syncBuffer
@@ -72,7 +72,7 @@ type Server struct {
 // and its log is printed if the test has failed.
 func Start(tb testing.TB, opts Options) *Server {
 	tb.Helper()
-	s := &Server{MasterKey: MasterKey, Data: opts.Data, Port: freePort(tb), tb: tb}
+	s := &Server{MasterKey: MasterKey, Data: opts.Data, Port: freePort(tb)}
 	if s.Data == "" {
 		s.Data = tb.TempDir()
 	}
@@ -93,7 +93,7 @@ func Start(tb testing.TB, opts Options) *Server {
 			tb.Logf("log of gatehouse:\n%s", s.Log())
 		}
 	})
-	s.Restart()
+	s.Restart(tb)
 	return s
 }
 
@@ -130,24 +130,24 @@ func (o Options) environment() []string {
 }
 
 // Restart ends the process if it runs, by SIGTERM, and starts it again with the same data, port and settings.
-func (s *Server) Restart() {
-	s.tb.Helper()
-	s.Stop()
-	s.process = exec.Command(Binary(s.tb), s.args...) //nolint:noctx,gosec // ends by signal; the program is our own
+func (s *Server) Restart(tb testing.TB) {
+	tb.Helper()
+	s.Stop(tb)
+	s.process = exec.Command(Binary(tb), s.args...) //nolint:noctx,gosec // ends by signal; the program is our own
 	s.process.Env = s.env
 	s.process.Stdout, s.process.Stderr = &s.log, &s.log
 	if err := s.process.Start(); err != nil {
-		s.tb.Fatalf("start gatehouse: %v", err)
+		tb.Fatalf("start gatehouse: %v", err)
 	}
 	exited := make(chan error, 1)
 	go func(process *exec.Cmd) { exited <- process.Wait() }(s.process)
 	s.exited = exited
-	s.waitReady()
+	s.waitReady(tb)
 }
 
 // waitReady asks until the server answers; it fails at once when the process has ended.
-func (s *Server) waitReady() {
-	s.tb.Helper()
+func (s *Server) waitReady(tb testing.TB) {
+	tb.Helper()
 	ctx, cancel := patient()
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -159,9 +159,9 @@ func (s *Server) waitReady() {
 		select {
 		case err := <-s.exited:
 			s.process = nil
-			s.tb.Fatalf("gatehouse ended while starting: %v", err)
+			tb.Fatalf("gatehouse ended while starting: %v", err)
 		case <-ctx.Done():
-			s.tb.Fatalf("gatehouse did not answer within %s", Patience)
+			tb.Fatalf("gatehouse did not answer within %s", Patience)
 		case <-tick.C:
 		}
 	}
@@ -182,27 +182,27 @@ func alive(ctx context.Context, url string) bool {
 
 // Stop ends the process by SIGTERM and waits for it, however many requests it still drains; the test fails when it does
 // not end in order. Nothing happens when it does not run.
-func (s *Server) Stop() {
-	s.tb.Helper()
+func (s *Server) Stop(tb testing.TB) {
+	tb.Helper()
 	if err := s.end(syscall.SIGTERM); err != nil {
-		s.tb.Errorf("gatehouse after SIGTERM: %v", err)
+		tb.Errorf("gatehouse after SIGTERM: %v", err)
 	}
 }
 
 // Kill ends the process by SIGKILL, as a crash would.
-func (s *Server) Kill() {
-	s.tb.Helper()
+func (s *Server) Kill(tb testing.TB) {
+	tb.Helper()
 	_ = s.end(syscall.SIGKILL) // always "signal: killed"
 }
 
 // Signal sends a signal, such as SIGHUP, and returns at once.
-func (s *Server) Signal(signal os.Signal) {
-	s.tb.Helper()
+func (s *Server) Signal(tb testing.TB, signal os.Signal) {
+	tb.Helper()
 	if s.process == nil {
-		s.tb.Fatal("gatehouse does not run")
+		tb.Fatal("gatehouse does not run")
 	}
 	if err := s.process.Process.Signal(signal); err != nil {
-		s.tb.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
