@@ -148,18 +148,26 @@ func TestProviderMisbehaves(t *testing.T) {
 				t.Errorf("%d bytes, %v", len(body), err)
 			}
 		}},
-		{"odd framing", testkit.Reply{Framing: testkit.Framing{CRLF: true, Comments: true, MultiLine: true, NoSpace: true, BOM: true}}, stream,
+		{
+			"odd framing",
+			testkit.Reply{Framing: testkit.Framing{CRLF: true, Comments: true, MultiLine: true, NoSpace: true, BOM: true}},
+			stream,
 			func(t *testing.T, _ *http.Response, body string, _ error) {
 				if !strings.HasPrefix(body, "\ufeff: keep-alive\r\ndata:{\r\ndata: ") || !strings.HasSuffix(body, "data:[DONE]\r\n\r\n") {
 					t.Errorf("%q", body)
 				}
-			}},
-		{"tool calls", testkit.Reply{ToolCalls: []testkit.ToolCall{{ID: "call_a", Name: "f", Arguments: `{"x":1}`}}}, plain,
+			},
+		},
+		{
+			"tool calls",
+			testkit.Reply{ToolCalls: []testkit.ToolCall{{ID: "call_a", Name: "f", Arguments: `{"x":1}`}}},
+			plain,
 			func(t *testing.T, _ *http.Response, body string, _ error) {
 				if !strings.Contains(body, `"finish_reason":"tool_calls"`) || !strings.Contains(body, `"content":null`) || !strings.Contains(body, `"arguments":"{\"x\":1}"`) {
 					t.Error(body)
 				}
-			}},
+			},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -88,7 +88,7 @@ func Start(tb testing.TB, opts Options) *Server {
 	s.args = append(s.args, opts.Args...)
 	s.env = opts.environment()
 	tb.Cleanup(func() {
-		s.end(syscall.SIGKILL)
+		_ = s.end(syscall.SIGKILL) // always "signal: killed"
 		if tb.Failed() {
 			tb.Logf("log of gatehouse:\n%s", s.Log())
 		}
