@@ -1,0 +1,48 @@
+package config
+
+import "time"
+
+// Router is the block router_settings; its values beat the same names in litellm_settings.
+type Router struct {
+	Strategy     string // "simple-shuffle", "least-busy", "latency-based-routing", "usage-based-routing", "cost-based-routing"
+	StrategyArgs map[string]any
+	Aliases      map[string]Alias // model_group_alias
+	NumRetries   int
+	Timeout      time.Duration
+	StreamFirst  time.Duration // stream_timeout: first chunk; 0 = Timeout
+	StreamIdle   time.Duration // stream_idle_timeout: between chunks
+	AllowedFails int
+	Cooldown     time.Duration
+	NoCooldowns  bool
+	RetryAfter   time.Duration
+
+	Fallbacks        map[string][]Fallback // "*" = any group
+	ContextFallbacks map[string][]Fallback
+	PolicyFallbacks  map[string][]Fallback
+	DefaultFallbacks []string
+	MaxFallbacks     int
+
+	RetryPolicy        map[string]int            // error class -> retries
+	GroupRetryPolicy   map[string]map[string]int // model group -> error class -> retries
+	AllowedFailsPolicy map[string]int
+
+	PreCallChecks       bool
+	TagFiltering        bool
+	ProviderBudgets     map[string]any
+	EnforceRateLimits   bool // enforce_model_rate_limits
+	DefaultMaxParallel  *int64
+	NoRetryOnParallel   bool // disable_retry_on_max_parallel_request_limit_error
+	MaxStreamingSeconds time.Duration
+}
+
+// Alias is one entry of model_group_alias; a hidden one is not listed.
+type Alias struct {
+	Model  string
+	Hidden bool
+}
+
+// Fallback is one step of a chain: a group or deployment id, with body fields to override.
+type Fallback struct {
+	Model     string
+	Overrides map[string]any
+}
