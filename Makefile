@@ -1,0 +1,60 @@
+# Plain `make` prints this file's targets. Tools are pinned here; npm packages in package.json.
+TEMPL         := github.com/a-h/templ/cmd/templ@v0.3.977
+GOLANGCI_LINT := v2.15.0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+LINT    := bin/tools/golangci-lint
+RUN     ?= --data ./data
+
+export GOLANGCI_LINT
+
+.DEFAULT_GOAL := help
+.PHONY: help run build dev generate fmt lint test test-unit e2e bench ci clean
+
+help: ## print the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build and start on port 4000 with its data in ./data (RUN="--config my.yaml" for other arguments)
+	exec bin/gatehouse $(RUN)
+
+build: ## build bin/gatehouse, one static file
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/gatehouse .
+
+dev: ## rebuild pages, styles and server on every change
+	tools/need.sh npm
+	tools/dev.sh $(TEMPL) $(RUN)
+
+generate: ## write all generated files again: pages, icons, styles, scripts, prices
+	tools/need.sh npm
+	npm run --silent build
+	npm run --silent --if-present prices
+	go run $(TEMPL) generate -log-level error
+
+fmt: ## format Go and templ files
+	tools/need.sh golangci-lint
+	$(LINT) fmt
+	go run $(TEMPL) fmt -log-level error views
+
+lint: ## golangci-lint with the import rules, go vet, shellcheck
+	tools/need.sh golangci-lint shellcheck
+	$(LINT) run
+	go vet ./...
+	shellcheck .ci/run tools/*.sh
+
+test: ## everything, on a bare machine too: installs what it lacks, starts what it needs
+	TEMPL=$(TEMPL) tools/test.sh
+
+test-unit: ## the tests that need no server
+	GATEHOUSE_TEST_NO_SERVICES=1 go test ./...
+
+e2e: ## the browser journeys and the SDK tests, against the real binary
+	tools/test.sh e2e
+
+bench: ## benchmarks of the hot path, six runs, for benchstat
+	go test -run '^$$' -bench . -benchmem -count 6 ./proxy/...
+
+ci: test ## what CI runs
+
+clean: ## remove what was built
+	rm -rf bin e2e/shots e2e/results
