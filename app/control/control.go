@@ -1,0 +1,167 @@
+// Package control is the one service layer of the control plane: a file a noun. Services know the rules and no HTTP, so
+// the portal and the JSON API are two doors to the same acts. Each method takes the caller second, loads the object,
+// asks access.Check about the loaded row, changes it, writes the audit row in the same transaction, and then waits until
+// this process enforces the change. Errors are faults of models/fault with the texts of contract/admin-api.md; anything
+// else is internal. All services are safe for concurrent use.
+package control
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"gatehouse/app/config"
+	"gatehouse/app/hooks"
+	"gatehouse/models"
+	"gatehouse/models/store"
+)
+
+// Ring is the data plane's view of the configuration.
+type Ring interface {
+	// Await returns when this process enforces the change seq, or after its own deadline.
+	Await(ctx context.Context, seq int64)
+}
+
+// Ledger is the running process's memory of what was spent.
+type Ledger interface {
+	// Reset tells that the scope's counter was set to this amount.
+	Reset(scope string, to models.Nano)
+}
+
+// Catalog knows which models exist and which of them a set of lists admits: the same code that the data plane asks.
+type Catalog interface {
+	// Names lists every public model name that may be called, wildcards as written, sorted.
+	Names() []string
+	// Groups lists the access groups of the deployments, sorted.
+	Groups() []string
+	// Admits says whether a list (contract/admin-api.md §4.2) lets the model through.
+	Admits(list []string, model string) bool
+	// Deployments lists what serves, config entries and database rows alike. Rows are shared: read only.
+	Deployments() []*models.Deployment
+	// Cost is the price of a call; priced is false when no price is known.
+	Cost(model string, promptTokens, outputTokens int64) (cost models.Nano, priced bool)
+}
+
+// Sealer closes and opens secrets at rest (reliability.md §6). place is "table/column/row id".
+type Sealer interface {
+	Seal(place string, plain []byte) (string, error)
+	Open(place string, sealed string) ([]byte, error)
+}
+
+// Mailer sends mail in the background; it never fails an act.
+type Mailer interface {
+	Invitation(ctx context.Context, m InvitationMail)
+	KeyCreated(ctx context.Context, m KeyMail)
+}
+
+// InvitationMail asks somebody to set a password.
+type InvitationMail struct {
+	To, InviterEmail, Link string
+	Expires                time.Time
+}
+
+// KeyMail tells somebody about a key of theirs.
+type KeyMail struct {
+	To, Alias, Name string
+	Secret          models.Secret
+	Rotated         bool
+}
+
+// Policy is what the operator decided, as the services need it.
+type Policy struct {
+	LiteLLM   config.LiteLLM
+	General   config.General
+	Gatehouse config.Gatehouse
+	UI        config.UI
+	Keys      config.KeyMaterial
+	SSO       config.SSO
+	BaseURL   string // without a trailing slash; empty = links are relative to RootPath
+	RootPath  string
+	MasterKey models.Secret // the effective one; also the portal's password while UI_PASSWORD is not set
+}
+
+// PolicyOf takes the services' part of the configuration. master is the effective master key, which config.yaml may lack.
+func PolicyOf(c *config.Config, master models.Secret) Policy {
+	return Policy{
+		LiteLLM: c.LiteLLM, General: c.General, Gatehouse: c.Gatehouse, UI: c.UI, Keys: c.Keys, SSO: c.SSO,
+		BaseURL: c.Server.BaseURL, RootPath: c.Server.RootPath, MasterKey: master,
+	}
+}
+
+// Zone is the zone of budget resets and reports.
+func (p *Policy) Zone() *time.Location {
+	if p.LiteLLM.Timezone != nil {
+		return p.LiteLLM.Timezone
+	}
+	return time.UTC
+}
+
+// Deps are what the services stand on. Policy is asked at each act, so that a reload takes effect.
+type Deps struct {
+	Store   *store.Store
+	Ring    Ring
+	Ledger  Ledger
+	KeyRule hooks.KeyRule // nil: no rule
+	Sealer  Sealer
+	Models  Catalog
+	Mailer  Mailer // nil: no mail
+	Policy  func() *Policy
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Services are all services over one set of Deps.
+type Services struct {
+	Keys        *Keys
+	Users       *Users
+	Teams       *Teams
+	Orgs        *Orgs
+	Budgets     *Budgets
+	Customers   *Customers
+	Invitations *Invitations
+	Login       *Login
+	Identity    *Identity
+	Sessions    *Sessions
+	Models      *Models
+	Spend       *Spend
+	Audit       *Audit
+}
+
+// New makes the services.
+func New(d Deps) *Services {
+	if d.Mailer == nil {
+		d.Mailer = noMail{}
+	}
+	b := base{Deps: d}
+	s := &Services{
+		Keys: &Keys{base: b}, Users: &Users{base: b}, Teams: &Teams{base: b}, Orgs: &Orgs{base: b}, Budgets: &Budgets{base: b},
+		Customers: &Customers{base: b}, Invitations: &Invitations{base: b}, Identity: &Identity{base: b}, Sessions: &Sessions{base: b},
+		Models: &Models{base: b}, Spend: &Spend{base: b}, Audit: &Audit{base: b},
+	}
+	s.Login = newLogin(b)
+	s.Invitations.login = s.Login
+	s.Users.keys, s.Users.login, s.Users.invitations = s.Keys, s.Login, s.Invitations
+	s.Keys.users = s.Users
+	return s
+}
+
+// Page is one page of a list.
+type Page[T any] struct {
+	Items []T
+	Total int // rows on all pages
+	Page  int // from 1
+	Size  int
+}
+
+// Pages is the number of pages, 0 for an empty list.
+func (p Page[T]) Pages() int {
+	if p.Size <= 0 {
+		return 0
+	}
+	return (p.Total + p.Size - 1) / p.Size
+}
+
+type noMail struct{}
+
+func (noMail) Invitation(context.Context, InvitationMail) {}
+func (noMail) KeyCreated(context.Context, KeyMail)        {}
