@@ -4,6 +4,7 @@
 //	POST   /script    [Reply…]   queue replies, see testkit.Reply
 //	POST   /always    Reply      the reply when the queue is empty
 //	GET    /requests             what the provider was sent
+//	GET    /departures           the clients that left early
 //	DELETE /                     forget script and requests
 package main
 
@@ -86,13 +87,20 @@ func control(provider *testkit.Provider) http.Handler {
 		for _, r := range provider.Requests() {
 			all = append(all, seen{r.Method, r.Path, r.Query, r.Header, string(r.Body), r.Model, r.Stream})
 		}
-		w.Header().Set("Content-Type", "application/json")
-		if err := json.NewEncoder(w).Encode(all); err != nil {
-			log.Print("fakeprovider: ", err)
-		}
+		write(w, all)
+	})
+	mux.HandleFunc("GET /departures", func(w http.ResponseWriter, _ *http.Request) {
+		write(w, append([]testkit.Gone{}, provider.Departures()...))
 	})
 	mux.HandleFunc("DELETE /", func(http.ResponseWriter, *http.Request) { provider.Reset() })
 	return mux
+}
+
+func write(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		log.Print("fakeprovider: ", err)
+	}
 }
 
 // read decodes the body strictly, since a misspelt field would be a test that proves nothing.

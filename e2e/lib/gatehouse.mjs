@@ -93,6 +93,11 @@ export class Gatehouse {
     return (await fetch(`${this.control}/requests`)).json();
   }
 
+  /** The calls whose client left the fake provider before the answer was complete. */
+  async departures() {
+    return (await fetch(`${this.control}/departures`)).json();
+  }
+
   /** Forgets the script and the requests. */
   async reset() {
     await fetch(`${this.control}/`, { method: 'DELETE' });
