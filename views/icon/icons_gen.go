@@ -3,3 +3,258 @@
 package icon
 
 import "github.com/a-h/templ"
+
+// ArrowDown is Lucide's "arrow-down".
+func ArrowDown(class string) templ.Component {
+	return draw(class, `<path d="M12 5v14"/><path d="m19 12-7 7-7-7"/>`)
+}
+
+// ArrowDownRight is Lucide's "arrow-down-right".
+func ArrowDownRight(class string) templ.Component {
+	return draw(class, `<path d="m7 7 10 10"/><path d="M17 7v10H7"/>`)
+}
+
+// ArrowUp is Lucide's "arrow-up".
+func ArrowUp(class string) templ.Component {
+	return draw(class, `<path d="m5 12 7-7 7 7"/><path d="M12 19V5"/>`)
+}
+
+// ArrowUpRight is Lucide's "arrow-up-right".
+func ArrowUpRight(class string) templ.Component {
+	return draw(class, `<path d="M7 7h10v10"/><path d="M7 17 17 7"/>`)
+}
+
+// Ban is Lucide's "ban".
+func Ban(class string) templ.Component {
+	return draw(class, `<circle cx="12" cy="12" r="10"/><path d="M4.929 4.929 19.07 19.071"/>`)
+}
+
+// BookOpen is Lucide's "book-open".
+func BookOpen(class string) templ.Component {
+	return draw(class, `<path d="M12 5v16"/><path d="M20.001 19A2 2 0 0022 17V5a2 2 0 00-1.999-2L16 3.002A5 5 0 0012 5a5 5 0 00-4-2H4a2 2 0 00-2 2v12a2 2 0 001.999 2H8a5 5 0 014 2 5 5 0 014-2z"/>`)
+}
+
+// Boxes is Lucide's "boxes".
+func Boxes(class string) templ.Component {
+	return draw(class, `<path d="M2.97 12.92A2 2 0 0 0 2 14.63v3.24a2 2 0 0 0 .97 1.71l3 1.8a2 2 0 0 0 2.06 0L12 19v-5.5l-5-3-4.03 2.42Z"/><path d="m7 16.5-4.74-2.85"/><path d="m7 16.5 5-3"/><path d="M7 16.5v5.17"/><path d="M12 13.5V19l3.97 2.38a2 2 0 0 0 2.06 0l3-1.8a2 2 0 0 0 .97-1.71v-3.24a2 2 0 0 0-.97-1.71L17 10.5l-5 3Z"/><path d="m17 16.5-5-3"/><path d="m17 16.5 4.74-2.85"/><path d="M17 16.5v5.17"/><path d="M7.97 4.42A2 2 0 0 0 7 6.13v4.37l5 3 5-3V6.13a2 2 0 0 0-.97-1.71l-3-1.8a2 2 0 0 0-2.06 0l-3 1.8Z"/><path d="M12 8 7.26 5.15"/><path d="m12 8 4.74-2.85"/><path d="M12 13.5V8"/>`)
+}
+
+// ChartColumn is Lucide's "chart-column".
+func ChartColumn(class string) templ.Component {
+	return draw(class, `<path d="M3 3v16a2 2 0 0 0 2 2h16"/><path d="M18 17V9"/><path d="M13 17V5"/><path d="M8 17v-3"/>`)
+}
+
+// Check is Lucide's "check".
+func Check(class string) templ.Component {
+	return draw(class, `<path d="M20 6 9 17l-5-5"/>`)
+}
+
+// ChevronDown is Lucide's "chevron-down".
+func ChevronDown(class string) templ.Component {
+	return draw(class, `<path d="m6 9 6 6 6-6"/>`)
+}
+
+// ChevronLeft is Lucide's "chevron-left".
+func ChevronLeft(class string) templ.Component {
+	return draw(class, `<path d="m15 18-6-6 6-6"/>`)
+}
+
+// ChevronRight is Lucide's "chevron-right".
+func ChevronRight(class string) templ.Component {
+	return draw(class, `<path d="m9 18 6-6-6-6"/>`)
+}
+
+// ChevronsUpDown is Lucide's "chevrons-up-down".
+func ChevronsUpDown(class string) templ.Component {
+	return draw(class, `<path d="m7 15 5 5 5-5"/><path d="m7 9 5-5 5 5"/>`)
+}
+
+// Circle is Lucide's "circle".
+func Circle(class string) templ.Component {
+	return draw(class, `<circle cx="12" cy="12" r="10"/>`)
+}
+
+// CircleAlert is Lucide's "circle-alert".
+func CircleAlert(class string) templ.Component {
+	return draw(class, `<circle cx="12" cy="12" r="10"/><line x1="12" x2="12" y1="8" y2="12"/><line x1="12" x2="12.01" y1="16" y2="16"/>`)
+}
+
+// CircleCheck is Lucide's "circle-check".
+func CircleCheck(class string) templ.Component {
+	return draw(class, `<circle cx="12" cy="12" r="10"/><path d="m16 9-5.5 5.5L8 12"/>`)
+}
+
+// CircleUserRound is Lucide's "circle-user-round".
+func CircleUserRound(class string) templ.Component {
+	return draw(class, `<path d="M17.925 20.056a6 6 0 0 0-11.851.001"/><circle cx="12" cy="11" r="4"/><circle cx="12" cy="12" r="10"/>`)
+}
+
+// Copy is Lucide's "copy".
+func Copy(class string) templ.Component {
+	return draw(class, `<rect width="14" height="14" x="8" y="8" rx="2" ry="2"/><path d="M4 16c-1.1 0-2-.9-2-2V4c0-1.1.9-2 2-2h10c1.1 0 2 .9 2 2"/>`)
+}
+
+// CopyPlus is Lucide's "copy-plus".
+func CopyPlus(class string) templ.Component {
+	return draw(class, `<line x1="15" x2="15" y1="12" y2="18"/><line x1="12" x2="18" y1="15" y2="15"/><rect width="14" height="14" x="8" y="8" rx="2" ry="2"/><path d="M4 16c-1.1 0-2-.9-2-2V4c0-1.1.9-2 2-2h10c1.1 0 2 .9 2 2"/>`)
+}
+
+// DatabaseZap is Lucide's "database-zap".
+func DatabaseZap(class string) templ.Component {
+	return draw(class, `<ellipse cx="12" cy="5" rx="9" ry="3"/><path d="M3 5V19A9 3 0 0 0 15 21.84"/><path d="M21 5V8"/><path d="M21 12L18 17H22L19 22"/><path d="M3 12A9 3 0 0 0 14.59 14.87"/>`)
+}
+
+// Download is Lucide's "download".
+func Download(class string) templ.Component {
+	return draw(class, `<path d="M12 15V3"/><path d="M21 15v4a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2v-4"/><path d="m7 10 5 5 5-5"/>`)
+}
+
+// Ellipsis is Lucide's "ellipsis".
+func Ellipsis(class string) templ.Component {
+	return draw(class, `<circle cx="12" cy="12" r="1"/><circle cx="19" cy="12" r="1"/><circle cx="5" cy="12" r="1"/>`)
+}
+
+// Eye is Lucide's "eye".
+func Eye(class string) templ.Component {
+	return draw(class, `<path d="M2.062 12.348a1 1 0 0 1 0-.696 10.75 10.75 0 0 1 19.876 0 1 1 0 0 1 0 .696 10.75 10.75 0 0 1-19.876 0"/><circle cx="12" cy="12" r="3"/>`)
+}
+
+// EyeOff is Lucide's "eye-off".
+func EyeOff(class string) templ.Component {
+	return draw(class, `<path d="M10.733 5.076a10.744 10.744 0 0 1 11.205 6.575 1 1 0 0 1 0 .696 10.747 10.747 0 0 1-1.444 2.49"/><path d="M14.084 14.158a3 3 0 0 1-4.242-4.242"/><path d="M17.479 17.499a10.75 10.75 0 0 1-15.417-5.151 1 1 0 0 1 0-.696 10.75 10.75 0 0 1 4.446-5.143"/><path d="m2 2 20 20"/>`)
+}
+
+// History is Lucide's "history".
+func History(class string) templ.Component {
+	return draw(class, `<path d="M3 12a9 9 0 1 0 9-9 9.75 9.75 0 0 0-6.74 2.74L3 8"/><path d="M3 3v5h5"/><path d="M12 7v5l4 2"/>`)
+}
+
+// Info is Lucide's "info".
+func Info(class string) templ.Component {
+	return draw(class, `<circle cx="12" cy="12" r="10"/><path d="M12 16v-4"/><path d="M12 8h.01"/>`)
+}
+
+// KeyRound is Lucide's "key-round".
+func KeyRound(class string) templ.Component {
+	return draw(class, `<path d="M2.586 17.414A2 2 0 0 0 2 18.828V21a1 1 0 0 0 1 1h3a1 1 0 0 0 1-1v-1a1 1 0 0 1 1-1h1a1 1 0 0 0 1-1v-1a1 1 0 0 1 1-1h.172a2 2 0 0 0 1.414-.586l.814-.814a6.5 6.5 0 1 0-4-4z"/><circle cx="16.5" cy="7.5" r=".5" fill="currentColor"/>`)
+}
+
+// Languages is Lucide's "languages".
+func Languages(class string) templ.Component {
+	return draw(class, `<path d="m5 8 6 6"/><path d="m4 14 6-6 2-3"/><path d="M2 5h12"/><path d="M7 2h1"/><path d="m22 22-5-10-5 10"/><path d="M14 18h6"/>`)
+}
+
+// LayoutDashboard is Lucide's "layout-dashboard".
+func LayoutDashboard(class string) templ.Component {
+	return draw(class, `<rect width="7" height="9" x="3" y="3" rx="1"/><rect width="7" height="5" x="14" y="3" rx="1"/><rect width="7" height="9" x="14" y="12" rx="1"/><rect width="7" height="5" x="3" y="16" rx="1"/>`)
+}
+
+// ListFilter is Lucide's "list-filter".
+func ListFilter(class string) templ.Component {
+	return draw(class, `<path d="M2 5h20"/><path d="M6 12h12"/><path d="M9 19h6"/>`)
+}
+
+// Lock is Lucide's "lock".
+func Lock(class string) templ.Component {
+	return draw(class, `<rect width="18" height="11" x="3" y="11" rx="2" ry="2"/><path d="M7 11V7a5 5 0 0 1 10 0v4"/>`)
+}
+
+// LockKeyhole is Lucide's "lock-keyhole".
+func LockKeyhole(class string) templ.Component {
+	return draw(class, `<circle cx="12" cy="16" r="1"/><rect x="3" y="10" width="18" height="12" rx="2"/><path d="M7 10V7a5 5 0 0 1 10 0v3"/>`)
+}
+
+// LogOut is Lucide's "log-out".
+func LogOut(class string) templ.Component {
+	return draw(class, `<path d="m16 17 5-5-5-5"/><path d="M21 12H9"/><path d="M9 21H5a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2h4"/>`)
+}
+
+// Menu is Lucide's "menu".
+func Menu(class string) templ.Component {
+	return draw(class, `<path d="M4 5h16"/><path d="M4 12h16"/><path d="M4 19h16"/>`)
+}
+
+// Monitor is Lucide's "monitor".
+func Monitor(class string) templ.Component {
+	return draw(class, `<rect width="20" height="14" x="2" y="3" rx="2"/><line x1="8" x2="16" y1="21" y2="21"/><line x1="12" x2="12" y1="17" y2="21"/>`)
+}
+
+// Moon is Lucide's "moon".
+func Moon(class string) templ.Component {
+	return draw(class, `<path d="M20.985 12.486a9 9 0 1 1-9.473-9.472c.405-.022.617.46.402.803a6 6 0 0 0 8.268 8.268c.344-.215.825-.004.803.401"/>`)
+}
+
+// Plus is Lucide's "plus".
+func Plus(class string) templ.Component {
+	return draw(class, `<path d="M5 12h14"/><path d="M12 5v14"/>`)
+}
+
+// RefreshCw is Lucide's "refresh-cw".
+func RefreshCw(class string) templ.Component {
+	return draw(class, `<path d="M3 12a9 9 0 0 1 9-9 9.75 9.75 0 0 1 6.74 2.74L21 8"/><path d="M21 3v5h-5"/><path d="M21 12a9 9 0 0 1-9 9 9.75 9.75 0 0 1-6.74-2.74L3 16"/><path d="M8 16H3v5"/>`)
+}
+
+// ScrollText is Lucide's "scroll-text".
+func ScrollText(class string) templ.Component {
+	return draw(class, `<path d="M15 12h-5"/><path d="M15 8h-5"/><path d="M19 17V5a2 2 0 0 0-2-2H4"/><path d="M8 21h12a2 2 0 0 0 2-2v-1a1 1 0 0 0-1-1H11a1 1 0 0 0-1 1v1a2 2 0 1 1-4 0V5a2 2 0 1 0-4 0v2a1 1 0 0 0 1 1h3"/>`)
+}
+
+// Search is Lucide's "search".
+func Search(class string) templ.Component {
+	return draw(class, `<path d="m21 21-4.34-4.34"/><circle cx="11" cy="11" r="8"/>`)
+}
+
+// SearchX is Lucide's "search-x".
+func SearchX(class string) templ.Component {
+	return draw(class, `<path d="m13.5 8.5-5 5"/><path d="m8.5 8.5 5 5"/><circle cx="11" cy="11" r="8"/><path d="m21 21-4.3-4.3"/>`)
+}
+
+// Settings is Lucide's "settings".
+func Settings(class string) templ.Component {
+	return draw(class, `<path d="M9.671 4.136a2.34 2.34 0 0 1 4.659 0 2.34 2.34 0 0 0 3.319 1.915 2.34 2.34 0 0 1 2.33 4.033 2.34 2.34 0 0 0 0 3.831 2.34 2.34 0 0 1-2.33 4.033 2.34 2.34 0 0 0-3.319 1.915 2.34 2.34 0 0 1-4.659 0 2.34 2.34 0 0 0-3.32-1.915 2.34 2.34 0 0 1-2.33-4.033 2.34 2.34 0 0 0 0-3.831A2.34 2.34 0 0 1 6.35 6.051a2.34 2.34 0 0 0 3.319-1.915"/><circle cx="12" cy="12" r="3"/>`)
+}
+
+// SquareTerminal is Lucide's "square-terminal".
+func SquareTerminal(class string) templ.Component {
+	return draw(class, `<path d="m7 11 2-2-2-2"/><path d="M11 13h4"/><rect width="18" height="18" x="3" y="3" rx="2" ry="2"/>`)
+}
+
+// Sun is Lucide's "sun".
+func Sun(class string) templ.Component {
+	return draw(class, `<circle cx="12" cy="12" r="4"/><path d="M12 2v2"/><path d="M12 20v2"/><path d="m4.93 4.93 1.41 1.41"/><path d="m17.66 17.66 1.41 1.41"/><path d="M2 12h2"/><path d="M20 12h2"/><path d="m6.34 17.66-1.41 1.41"/><path d="m19.07 4.93-1.41 1.41"/>`)
+}
+
+// SunMoon is Lucide's "sun-moon".
+func SunMoon(class string) templ.Component {
+	return draw(class, `<path d="M12 2v2"/><path d="M14.837 16.385a6 6 0 1 1-7.223-7.222c.624-.147.97.66.715 1.248a4 4 0 0 0 5.26 5.259c.589-.255 1.396.09 1.248.715"/><path d="M16 12a4 4 0 0 0-4-4"/><path d="m19 5-1.256 1.256"/><path d="M20 12h2"/>`)
+}
+
+// Trash2 is Lucide's "trash-2".
+func Trash2(class string) templ.Component {
+	return draw(class, `<path d="M10 11v6"/><path d="M14 11v6"/><path d="M19 6v14a2 2 0 0 1-2 2H7a2 2 0 0 1-2-2V6"/><path d="M3 6h18"/><path d="M8 6V4a2 2 0 0 1 2-2h4a2 2 0 0 1 2 2v2"/>`)
+}
+
+// TriangleAlert is Lucide's "triangle-alert".
+func TriangleAlert(class string) templ.Component {
+	return draw(class, `<path d="m21.73 18-8-14a2 2 0 0 0-3.48 0l-8 14A2 2 0 0 0 4 21h16a2 2 0 0 0 1.73-3"/><path d="M12 9v4"/><path d="M12 17h.01"/>`)
+}
+
+// UserRound is Lucide's "user-round".
+func UserRound(class string) templ.Component {
+	return draw(class, `<circle cx="12" cy="8" r="5"/><path d="M20 21a8 8 0 0 0-16 0"/>`)
+}
+
+// UsersRound is Lucide's "users-round".
+func UsersRound(class string) templ.Component {
+	return draw(class, `<path d="M18 21a8 8 0 0 0-16 0"/><circle cx="10" cy="8" r="5"/><path d="M22 20c0-3.37-2-6.5-4-8a5 5 0 0 0-.45-8.3"/>`)
+}
+
+// Wallet is Lucide's "wallet".
+func Wallet(class string) templ.Component {
+	return draw(class, `<path d="M19 7V4a1 1 0 0 0-1-1H5a2 2 0 0 0 0 4h15a1 1 0 0 1 1 1v4h-3a2 2 0 0 0 0 4h3a1 1 0 0 0 1-1v-2a1 1 0 0 0-1-1"/><path d="M3 5v14a2 2 0 0 0 2 2h15a1 1 0 0 0 1-1v-4"/>`)
+}
+
+// X is Lucide's "x".
+func X(class string) templ.Component {
+	return draw(class, `<path d="M18 6 6 18"/><path d="m6 6 12 12"/>`)
+}

@@ -1,0 +1,5 @@
+package ui
+
+import "strconv"
+
+func (p Picker) optionID(i int) string { return p.ID + "-" + strconv.Itoa(i) }
