@@ -253,6 +253,13 @@ func (r *Request) SetField(f Field, value []byte) {
 	r.Add(f.Name(), value)
 }
 
+// RenameField gives a top-level field another name and keeps its value.
+func (r *Request) RenameField(f Field, name string) {
+	if i := r.at[f]; i > 0 {
+		r.Rename(i-1, name)
+	}
+}
+
 // DropField leaves a field out.
 func (r *Request) DropField(f Field) {
 	if i := r.at[f]; i > 0 {
@@ -272,4 +279,10 @@ func (r *Request) DropPrivate(keepMetadata bool) {
 	if !keepMetadata && string(r.raw[Store]) != "true" {
 		r.DropField(Metadata)
 	}
+}
+
+// Private says whether a field of that name is for the gateway alone and never reaches a provider.
+func Private(name string) bool {
+	f, ok := fieldOf([]byte(name))
+	return ok && f.private()
 }

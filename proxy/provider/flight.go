@@ -1,0 +1,105 @@
+package provider
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+)
+
+// Cause says why an exchange was ended from outside.
+type Cause uint8
+
+// The causes.
+const (
+	Running    Cause = iota // it was not
+	ClientGone              // the client hung up
+	Shutdown                // the process stops
+	Expired                 // a time limit of the whole call
+)
+
+// Flight is one upstream exchange that another goroutine may end: the poller that sees the client leave, or a
+// shutdown. It is a context in all but cost. The zero Flight is ready; Reset readies a used one. Safe for concurrent use.
+type Flight struct {
+	mu    sync.Mutex
+	conn  net.Conn
+	stop  context.CancelFunc // while dialling
+	cause Cause
+}
+
+// past is a deadline that has always been missed.
+var past = time.Unix(1, 0)
+
+// Cancel ends the exchange: what blocks on the connection returns at once. The first cause stays.
+func (f *Flight) Cancel(cause Cause) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cause != Running {
+		return
+	}
+	f.cause = cause
+	if f.conn != nil {
+		_ = f.conn.SetDeadline(past) // a connection that refuses it is closed, which is as good
+	}
+	if f.stop != nil {
+		f.stop()
+	}
+}
+
+// Cause says whether and why the exchange was ended.
+func (f *Flight) Cause() Cause {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.cause
+}
+
+// Reset readies f for another call. Nobody else may hold it any more.
+func (f *Flight) Reset() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.conn, f.stop, f.cause = nil, nil, Running
+}
+
+// attach ties the flight to a connection and sets its deadline; false when the flight is over.
+func (f *Flight) attach(conn net.Conn, deadline time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cause != Running || conn.SetDeadline(deadline) != nil {
+		return false
+	}
+	f.conn = conn
+	return true
+}
+
+// detach gives the connection up; from here on Cancel does not touch it.
+func (f *Flight) detach() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.conn = nil
+}
+
+// readBy sets the deadline of the next reads, unless the flight is over.
+func (f *Flight) readBy(t time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cause == Running && f.conn != nil {
+		_ = f.conn.SetReadDeadline(t) // as in Cancel
+	}
+}
+
+// dialling registers the way to stop a dial; false when the flight is over.
+func (f *Flight) dialling(stop context.CancelFunc) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cause != Running {
+		return false
+	}
+	f.stop = stop
+	return true
+}
+
+func (f *Flight) dialled() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stop = nil
+}

@@ -1,0 +1,200 @@
+// Package provider knows how to reach a model at its provider: the transport, what a deployment turns into on the wire,
+// and how refusals of all the providers read. Each provider's own ways are in a folder of its own.
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+
+	"gatehouse/models"
+	"gatehouse/proxy/wire"
+)
+
+// Op is what a call asks for.
+type Op uint8
+
+// The operations.
+const (
+	Chat Op = iota
+	Completion
+	Embedding
+	Messages    // Anthropic's wire
+	CountTokens // of Anthropic's wire
+	Responses
+	ops
+)
+
+// String is the call type of spend rows, in LiteLLM's words.
+func (o Op) String() string {
+	return [...]string{"acompletion", "atext_completion", "aembedding", "anthropic_messages", "count_tokens", "aresponses"}[o]
+}
+
+// Wire is a family of JSON formats.
+type Wire uint8
+
+// The wires.
+const (
+	OpenAI Wire = iota
+	Anthropic
+)
+
+// Provider is one provider's wire. Implementations keep no state and are safe for concurrent use.
+type Provider interface {
+	// Wire is what the provider speaks.
+	Wire() Wire
+	// Ready compiles a deployment. The error says, fit for an operator, why it can never serve.
+	Ready(d *models.Deployment, env func(string) string) (*Target, error)
+	// Path appends the request path of an operation, after the base; "" with an error when it has none.
+	Path(t *Target, dst []byte, op Op, model string) ([]byte, error)
+	// Edit makes a body of the provider's wire the one that this deployment takes: renamed and dropped parameters.
+	// The model and the gateway's own fields are done already. Errors: *wire.BadField for an unsupported parameter.
+	Edit(t *Target, body *wire.Request, e *Edits) error
+}
+
+// Edits is what Provider.Edit must know of a call.
+type Edits struct {
+	Op         Op
+	Model      string // at the provider
+	Stream     bool
+	DropParams bool     // unsupported parameters are dropped and not refused
+	Allowed    []string // parameters that pass although the provider is not known to support them
+}
+
+// Unsupported drops a parameter, or refuses it when dropping is off.
+func (e *Edits) Unsupported(body *wire.Request, i int, name, provider string) error {
+	if slices.Contains(e.Allowed, name) {
+		return nil
+	}
+	if e.DropParams {
+		body.Drop(i)
+		return nil
+	}
+	return &UnsupportedParam{Name: name, Provider: provider}
+}
+
+// UnsupportedParam is a parameter that the provider does not take.
+type UnsupportedParam struct{ Name, Provider string }
+
+func (e *UnsupportedParam) Error() string {
+	return fmt.Sprintf("%s does not support the parameter %s; set drop_params to leave it out", e.Provider, e.Name)
+}
+
+// ErrNoSuchOp says that the provider does not offer the operation.
+var ErrNoSuchOp = errors.New("the provider of this model does not offer this operation")
+
+// Target is a deployment made ready: everything about its wire that does not change from call to call. It is never
+// written after Ready.
+type Target struct {
+	Deployment *models.Deployment
+	Provider   Provider
+	Base       Base
+	Host       *Host  // set by the registry
+	Head       []byte // header lines, each with CRLF: Host, credentials, content type
+	Defaults   []Param
+	APIVersion string
+	NoUsageOpt bool // the provider refuses stream_options
+	MoneyUsage bool // usage.cost of its answers is what the call cost
+	DropParams bool
+	Drop       []string // parameters that are always left out
+	Allowed    []string
+	heads      [ops][]byte // request line and header lines, where no path depends on the model
+}
+
+// Param is a default parameter of a deployment: JSON.
+type Param struct {
+	Name  string
+	Value []byte
+}
+
+// Base is where a provider is.
+type Base struct {
+	TLS   bool
+	Addr  string // host:port, to connect to
+	Name  string // as in the Host header
+	Path  string // without a slash at the end
+	Query string // sent with every request, without "?"
+}
+
+// ErrBase says that an api_base cannot be used.
+var ErrBase = errors.New("api_base must be an http or https URL with a host")
+
+// ParseBase reads an api_base. A slash at its end means nothing.
+func ParseBase(text string) (Base, error) {
+	u, err := url.Parse(strings.TrimSpace(text))
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return Base{}, ErrBase // the parse error would show the whole URL, which may hold a secret
+	}
+	b := Base{TLS: u.Scheme == "https", Name: u.Host, Path: strings.TrimRight(u.EscapedPath(), "/"), Query: u.RawQuery}
+	port := u.Port()
+	if port == "" {
+		port = map[bool]string{true: "443", false: "80"}[b.TLS]
+	}
+	b.Addr = net.JoinHostPort(u.Hostname(), port)
+	if strings.ContainsAny(b.Name+b.Path+b.Query, " \r\n\t") {
+		return Base{}, ErrBase
+	}
+	return b, nil
+}
+
+// String is the base as shown to people: no query.
+func (b Base) String() string {
+	scheme := "http://"
+	if b.TLS {
+		scheme = "https://"
+	}
+	return scheme + b.Name + b.Path
+}
+
+// AppendHeader appends a header line. Control characters in the value end in an error and not on the wire.
+func AppendHeader(dst []byte, name, value string) ([]byte, error) {
+	for i := range len(value) {
+		if value[i] < ' ' && value[i] != '\t' || value[i] == 0x7f {
+			return dst, fmt.Errorf("the value for the header %s has a control character", name)
+		}
+	}
+	dst = append(dst, name...)
+	dst = append(dst, ": "...)
+	dst = append(dst, value...)
+	return append(dst, "\r\n"...), nil
+}
+
+// AppendHead appends the request line and the header lines for one operation on this target.
+func (t *Target) AppendHead(dst []byte, op Op, model string) ([]byte, error) {
+	if h := t.heads[op]; h != nil {
+		return append(dst, h...), nil
+	}
+	return t.buildHead(dst, op, model)
+}
+
+func (t *Target) buildHead(dst []byte, op Op, model string) ([]byte, error) {
+	dst = append(dst, "POST "...)
+	dst = append(dst, t.Base.Path...)
+	dst, err := t.Provider.Path(t, dst, op, model)
+	if err != nil {
+		return dst, err
+	}
+	if t.Base.Query != "" {
+		sep := byte('?')
+		if strings.IndexByte(string(dst), '?') >= 0 {
+			sep = '&'
+		}
+		dst = append(append(dst, sep), t.Base.Query...)
+	}
+	dst = append(dst, " HTTP/1.1\r\n"...)
+	return append(dst, t.Head...), nil
+}
+
+// prepare builds the heads that do not depend on the model.
+func (t *Target) prepare() {
+	for op := range ops {
+		a, errA := t.buildHead(nil, op, "a")
+		b, errB := t.buildHead(nil, op, "b")
+		if errA == nil && errB == nil && string(a) == string(b) {
+			t.heads[op] = a
+		}
+	}
+}
