@@ -10,6 +10,19 @@ type Counter struct {
 	LastUsedAt  *Time
 }
 
+// Spend is a finished call as it is handed to the store: its ledger row, and every scope it is charged to.
+type Spend struct {
+	Row    SpendRow
+	Scopes []ScopeCharge
+}
+
+// ScopeCharge says which window of a scope a call belongs to: the one in which it was admitted.
+type ScopeCharge struct {
+	Scope       string
+	WindowStart Time  // zero = the scope has no window
+	ResetsAt    *Time // end of that window, when it has one
+}
+
 // SpendRow is one call in the ledger.
 type SpendRow struct {
 	ID           string `gorm:"primaryKey"` // call id, ULID

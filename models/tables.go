@@ -28,3 +28,6 @@ func (AuditRow) TableName() string { return "audit_log" }
 
 // TableName is the table of people's places in organizations.
 func (OrgMembership) TableName() string { return "org_memberships" }
+
+// TableName is the table of failed sign-ins.
+func (Throttle) TableName() string { return "login_throttles" }

@@ -55,3 +55,13 @@ type Session struct {
 	IdleEnds   Time
 	ExpiresAt  Time
 }
+
+// Throttle counts failed sign-ins of one subject (an account, a client network): reliability.md §5.
+type Throttle struct {
+	Subject      string `gorm:"primaryKey"`
+	Failures     int64  // in a row, since the last success
+	WindowStart  Time   // start of the minute that Attempts counts
+	Attempts     int64
+	BlockedUntil Time
+	UpdatedAt    Time
+}

@@ -1,0 +1,118 @@
+package store
+
+import (
+	"cmp"
+	"slices"
+
+	"gorm.io/gorm"
+
+	"gatehouse/models"
+)
+
+// Words of SpendRow.Status that the aggregates know.
+const statusFailure = "failure"
+
+// Day is the day of an instant in the reporting zone, as the aggregates spell it: YYYY-MM-DD.
+func (s *Store) Day(at models.Time) string { return at.In(s.opt.Zone).Format("2006-01-02") }
+
+// addDaily adds booked calls to the aggregates that usage pages read. A call belongs to the day on which it started.
+func (s *Store) addDaily(db *gorm.DB, calls []models.Spend) error {
+	type place struct{ day, key, user, team, org, endUser, group, model, provider, callType string }
+	days := map[place]*models.DailySpend{}
+	type tagPlace struct{ day, tag, key, user, team, model string }
+	tags := map[tagPlace]*models.DailyTag{}
+	for i := range calls {
+		r := &calls[i].Row
+		day := s.Day(r.StartedAt)
+		at := place{day, r.KeyID, r.UserID, r.TeamID, r.OrgID, r.EndUser, r.ModelGroup, r.Model, r.Provider, r.CallType}
+		sum := days[at]
+		if sum == nil {
+			sum = &models.DailySpend{
+				Day: day, KeyID: r.KeyID, UserID: r.UserID, TeamID: r.TeamID, OrgID: r.OrgID, EndUser: r.EndUser,
+				ModelGroup: r.ModelGroup, Model: r.Model, Provider: r.Provider, CallType: r.CallType,
+			}
+			days[at] = sum
+		}
+		addCall(sum, r)
+		for j, tag := range r.Tags {
+			if slices.Contains(r.Tags[:j], tag) { // a tag given twice is one tag
+				continue
+			}
+			at := tagPlace{day, tag, r.KeyID, r.UserID, r.TeamID, r.ModelGroup}
+			sum := tags[at]
+			if sum == nil {
+				sum = &models.DailyTag{Day: day, Tag: tag, KeyID: r.KeyID, UserID: r.UserID, TeamID: r.TeamID, Model: r.ModelGroup}
+				tags[at] = sum
+			}
+			sum.Spend = sum.Spend.AddSat(r.Spend)
+			sum.Tokens += r.PromptTokens + r.OutputTokens
+			sum.Requests++
+			sum.Failed += one(r.Status == statusFailure)
+		}
+	}
+	rows := make([][]any, 0, len(days))
+	for _, d := range days {
+		rows = append(rows, []any{
+			d.Day, d.KeyID, d.UserID, d.TeamID, d.OrgID, d.EndUser, d.ModelGroup, d.Model, d.Provider, d.CallType,
+			int64(d.Spend), int64(d.Saved), d.PromptTokens, d.OutputTokens, d.CacheRead, d.CacheWrite, d.CachedOutput,
+			d.Requests, d.Failed, d.CacheHits,
+		})
+	}
+	sortRows(rows, 10)
+	if err := insertRows(db, `daily_spend (day, key_id, user_id, team_id, organization_id, end_user, model_group, model, provider, call_type,
+  spend, saved, prompt_tokens, output_tokens, cache_read, cache_write, cached_output, requests, failed, cache_hits)`, rows, `
+ON CONFLICT (day, key_id, user_id, team_id, organization_id, end_user, model_group, model, provider, call_type) DO UPDATE SET
+  spend = daily_spend.spend + excluded.spend, saved = daily_spend.saved + excluded.saved,
+  prompt_tokens = daily_spend.prompt_tokens + excluded.prompt_tokens, output_tokens = daily_spend.output_tokens + excluded.output_tokens,
+  cache_read = daily_spend.cache_read + excluded.cache_read, cache_write = daily_spend.cache_write + excluded.cache_write,
+  cached_output = daily_spend.cached_output + excluded.cached_output, requests = daily_spend.requests + excluded.requests,
+  failed = daily_spend.failed + excluded.failed, cache_hits = daily_spend.cache_hits + excluded.cache_hits`, execute); err != nil {
+		return err
+	}
+	rows = make([][]any, 0, len(tags))
+	for _, t := range tags {
+		rows = append(rows, []any{t.Day, t.Tag, t.KeyID, t.UserID, t.TeamID, t.Model, int64(t.Spend), t.Tokens, t.Requests, t.Failed})
+	}
+	sortRows(rows, 6)
+	return insertRows(db, "daily_tags (day, tag, key_id, user_id, team_id, model, spend, tokens, requests, failed)", rows, `
+ON CONFLICT (day, tag, key_id, user_id, team_id, model) DO UPDATE SET
+  spend = daily_tags.spend + excluded.spend, tokens = daily_tags.tokens + excluded.tokens,
+  requests = daily_tags.requests + excluded.requests, failed = daily_tags.failed + excluded.failed`, execute)
+}
+
+func addCall(d *models.DailySpend, r *models.SpendRow) {
+	d.Spend = d.Spend.AddSat(r.Spend)
+	d.Saved = d.Saved.AddSat(r.Saved)
+	d.PromptTokens += r.PromptTokens
+	d.OutputTokens += r.OutputTokens
+	d.CacheRead += r.CacheRead
+	d.CacheWrite += r.CacheWrite
+	d.Requests++
+	d.Failed += one(r.Status == statusFailure)
+	if r.CacheHit {
+		d.CacheHits++
+		d.CachedOutput += r.OutputTokens
+	}
+}
+
+func one(yes bool) int64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// sortRows orders rows by their first n columns, which are texts: two writers then meet shared rows in the same order
+// and cannot deadlock.
+func sortRows(rows [][]any, n int) {
+	slices.SortFunc(rows, func(a, b []any) int {
+		for i := range n {
+			x, _ := a[i].(string)
+			y, _ := b[i].(string)
+			if c := cmp.Compare(x, y); c != 0 {
+				return c
+			}
+		}
+		return 0
+	})
+}

@@ -1,0 +1,79 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver named "sqlite"
+
+	"gatehouse/migrations"
+	"gatehouse/models/fault"
+)
+
+// migrationLock is the advisory lock that one process holds while it migrates; any constant of our own will do.
+const migrationLock int64 = 0x6761746568
+
+// schemaTable is where goose keeps what has run.
+const schemaTable = "schema_version"
+
+func migratePostgres(ctx context.Context, config *pgx.ConnConfig) (err error) {
+	db := stdlib.OpenDB(*config)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	lock, err := db.Conn(ctx)
+	if err != nil {
+		return fail("reach the database", err)
+	}
+	// The lock belongs to the session and goes with it, even when this process is killed.
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	if _, err := lock.ExecContext(ctx, "SELECT pg_advisory_lock($1)", migrationLock); err != nil {
+		return fail("lock the schema", err)
+	}
+	files := migrations.Postgres()
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files,
+		goose.WithDisableGlobalRegistry(true), goose.WithTableName(schemaTable), goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return fmt.Errorf("read the migrations: %w", err)
+	}
+	return migrate(ctx, provider)
+}
+
+func migrateSQLite(ctx context.Context, path string) (err error) {
+	// An exclusive connection: once it has the file, every other process waits until it is closed.
+	db, err := sql.Open("sqlite", sqliteDSN(path, "_pragma=locking_mode(EXCLUSIVE)", "_pragma=busy_timeout(30000)"))
+	if err != nil {
+		return fail("open the database", err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(1)
+	if _, err := db.ExecContext(ctx, "BEGIN EXCLUSIVE; COMMIT"); err != nil {
+		return fail("lock the schema", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, migrations.SQLite(),
+		goose.WithDisableGlobalRegistry(true), goose.WithTableName(schemaTable), goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return fmt.Errorf("read the migrations: %w", err)
+	}
+	return migrate(ctx, provider)
+}
+
+// migrate runs what is missing; the caller holds the lock.
+func migrate(ctx context.Context, provider *goose.Provider) error {
+	current, known, err := provider.GetVersions(ctx)
+	if err != nil {
+		return fail("read the schema version", err)
+	}
+	if current > known {
+		return fault.Newf(fault.Conflict,
+			"the database has schema version %d, but this program knows versions up to %d: run the newer program, or restore the backup made before it",
+			current, known)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fail("migrate the database", err)
+	}
+	return nil
+}

@@ -1,0 +1,225 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"gatehouse/models"
+)
+
+// WriteSpend books a batch of finished calls in one transaction: their ledger rows, every counter they are charged to,
+// last use, and the daily aggregates. It is idempotent by call id: a call that is in the books already changes nothing,
+// so a batch may be sent again after any error. Safe for concurrent use, from other replicas too.
+//
+// A charge adds to its scope's total always, and to its spend if the call belongs to the counter's present window. A
+// call of a newer window starts that window; one of an older window counts in the total only. Missing counters are
+// made. Errors: fault.Unavailable (send the batch again).
+func (s *Store) WriteSpend(ctx context.Context, batch []models.Spend) error {
+	calls := distinct(batch)
+	if len(calls) == 0 {
+		return nil
+	}
+	return s.transact(ctx, s.ledger, func(tx *Store) error {
+		db := tx.ledger.WithContext(ctx)
+		fresh, err := s.insertCalls(db, calls)
+		if err != nil {
+			return fail("write the ledger", err)
+		}
+		booked := slices.DeleteFunc(slices.Clone(calls), func(c models.Spend) bool { return !fresh[c.Row.ID] })
+		if len(booked) == 0 {
+			return nil
+		}
+		if err := chargeScopes(db, booked); err != nil {
+			return fail("charge the counters", err)
+		}
+		if err := s.addDaily(db, booked); err != nil {
+			return fail("write the daily sums", err)
+		}
+		return nil
+	})
+}
+
+// distinct copies the batch without repeated ids, ordered by id so that two writers meet rows in the same order, and
+// makes every text storable.
+func distinct(batch []models.Spend) []models.Spend {
+	seen := make(map[string]bool, len(batch))
+	calls := make([]models.Spend, 0, len(batch))
+	for _, call := range batch {
+		if seen[call.Row.ID] {
+			continue
+		}
+		seen[call.Row.ID] = true
+		call.Row = cleanRow(call.Row)
+		calls = append(calls, call)
+	}
+	slices.SortFunc(calls, func(a, b models.Spend) int { return cmp.Compare(a.Row.ID, b.Row.ID) })
+	return calls
+}
+
+func cleanRow(r models.SpendRow) models.SpendRow {
+	for _, text := range []*string{
+		&r.ID, &r.CallType, &r.KeyID, &r.KeyHash, &r.UserID, &r.TeamID, &r.OrgID, &r.EndUser, &r.ModelGroup, &r.Model,
+		&r.DeploymentID, &r.Provider, &r.APIBase, &r.Status, &r.ErrorCode, &r.IP, &r.SessionID, &r.PriceVersion, &r.SettledBy,
+	} {
+		*text = clean(*text)
+	}
+	tags := make(models.Strings, len(r.Tags))
+	for i, tag := range r.Tags {
+		tags[i] = clean(tag)
+	}
+	r.Tags = tags
+	r.Metadata, r.Lines = models.JSON(clean(string(r.Metadata))), models.JSON(clean(string(r.Lines)))
+	return r
+}
+
+// ledgerColumns are the columns of spend_records, in the order of ledgerValues.
+const ledgerColumns = `id, call_type, key_id, key_hash, user_id, team_id, organization_id, end_user, model_group, model,
+  deployment_id, provider, api_base, spend, saved, prompt_tokens, output_tokens, cache_read, cache_write, cache_hit, unpriced,
+  estimated, overshoot, status, http_status, error_code, started_at, first_byte_at, ended_at, ip, session_id, tags, metadata,
+  lines, price_version, settled_by`
+
+func ledgerValues(r *models.SpendRow) []any {
+	return []any{
+		r.ID, r.CallType, r.KeyID, r.KeyHash, r.UserID, r.TeamID, r.OrgID, r.EndUser, r.ModelGroup, r.Model,
+		r.DeploymentID, r.Provider, r.APIBase, int64(r.Spend), int64(r.Saved), r.PromptTokens, r.OutputTokens, r.CacheRead,
+		r.CacheWrite, r.CacheHit, r.Unpriced, r.Estimated, int64(r.Overshoot), r.Status, r.HTTPStatus, r.ErrorCode,
+		r.StartedAt.Micros(), r.FirstByteAt, r.EndedAt.Micros(), r.IP, r.SessionID, r.Tags, r.Metadata, r.Lines,
+		r.PriceVersion, r.SettledBy,
+	}
+}
+
+// insertCalls writes the rows and returns the ids that were not in the books before. Both tables of ids are asked,
+// since disable_spend_logs may have been switched between a call and its replay.
+func (s *Store) insertCalls(db *gorm.DB, calls []models.Spend) (map[string]bool, error) {
+	ids := make([]string, len(calls))
+	for i := range calls {
+		ids[i] = calls[i].Row.ID
+	}
+	other := "spend_seen"
+	if s.opt.DisableSpendLogs {
+		other = "spend_records"
+	}
+	var known []string
+	if err := db.Raw("SELECT id FROM "+other+" WHERE id IN ?", ids).Scan(&known).Error; err != nil {
+		return nil, err
+	}
+	var rows [][]any
+	for i := range calls {
+		row := &calls[i].Row
+		switch {
+		case slices.Contains(known, row.ID):
+		case s.opt.DisableSpendLogs:
+			rows = append(rows, []any{row.ID, row.EndedAt.Micros()})
+		default:
+			rows = append(rows, ledgerValues(row))
+		}
+	}
+	into := "spend_records (" + ledgerColumns + ")"
+	if s.opt.DisableSpendLogs {
+		into = "spend_seen (id, at)"
+	}
+	fresh := make(map[string]bool, len(rows))
+	err := insertRows(db, into, rows, " ON CONFLICT (id) DO NOTHING RETURNING id", func(db *gorm.DB) error {
+		var ids []string
+		err := db.Scan(&ids).Error
+		for _, id := range ids {
+			fresh[id] = true
+		}
+		return err
+	})
+	return fresh, err
+}
+
+// insertRows writes rows in as few statements as parameters allow, in sizes that are powers of two, so that the server
+// meets the same few statements again and again and need not plan each batch anew.
+func insertRows(db *gorm.DB, into string, rows [][]any, ending string, run func(*gorm.DB) error) error {
+	for len(rows) > 0 {
+		n := 256
+		for n > len(rows) {
+			n /= 2
+		}
+		args := make([]any, 0, n*len(rows[0]))
+		for _, row := range rows[:n] {
+			args = append(args, row...)
+		}
+		one := "(?" + strings.Repeat(",?", len(rows[0])-1) + ")"
+		query := "INSERT INTO " + into + " VALUES " + one + strings.Repeat(","+one, n-1) + ending
+		if err := run(db.Raw(query, args...)); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// execute runs a statement that gives no rows.
+func execute(db *gorm.DB) error {
+	var none []int64
+	return db.Scan(&none).Error
+}
+
+// charge is what one batch adds to one window of one scope.
+type charge struct {
+	scope   string
+	window  int64
+	resets  *models.Time
+	spend   models.Nano
+	lastUse int64
+}
+
+// chargeScopes adds the batch to the counters. A statement may name a row once, so the second, newer window of a scope
+// (a batch that spans a reset) goes into a second statement.
+func chargeScopes(db *gorm.DB, calls []models.Spend) error {
+	type place struct {
+		scope  string
+		window int64
+	}
+	sums := map[place]*charge{}
+	for i := range calls {
+		for _, sc := range calls[i].Scopes {
+			at := place{clean(sc.Scope), sc.WindowStart.Micros()}
+			sum := sums[at]
+			if sum == nil {
+				sum = &charge{scope: at.scope, window: at.window, resets: sc.ResetsAt}
+				sums[at] = sum
+			}
+			sum.spend = sum.spend.AddSat(calls[i].Row.Spend)
+			sum.lastUse = max(sum.lastUse, calls[i].Row.EndedAt.Micros())
+		}
+	}
+	charges := make([]*charge, 0, len(sums))
+	for _, sum := range sums {
+		charges = append(charges, sum)
+	}
+	// In order of scope, as everyone takes them; the windows of one scope oldest first.
+	slices.SortFunc(charges, func(a, b *charge) int {
+		return cmp.Or(cmp.Compare(a.scope, b.scope), cmp.Compare(a.window, b.window))
+	})
+	for len(charges) > 0 {
+		var rows [][]any
+		var later []*charge
+		for i, c := range charges {
+			if i > 0 && charges[i-1].scope == c.scope {
+				later = append(later, c)
+				continue
+			}
+			rows = append(rows, []any{c.scope, c.window, c.resets, int64(c.spend), int64(c.spend), c.lastUse})
+		}
+		err := insertRows(db, "counters (scope, window_start, resets_at, spent, total, last_used_at)", rows, ` ON CONFLICT (scope) DO UPDATE SET
+  total = counters.total + excluded.total,
+  spent = CASE WHEN excluded.window_start = counters.window_start THEN counters.spent + excluded.spent
+    WHEN excluded.window_start > counters.window_start THEN excluded.spent ELSE counters.spent END,
+  resets_at = CASE WHEN excluded.window_start > counters.window_start THEN excluded.resets_at ELSE counters.resets_at END,
+  window_start = CASE WHEN excluded.window_start > counters.window_start THEN excluded.window_start ELSE counters.window_start END,
+  last_used_at = CASE WHEN excluded.last_used_at > counters.last_used_at THEN excluded.last_used_at ELSE counters.last_used_at END`, execute)
+		if err != nil {
+			return err
+		}
+		charges = later
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+)
+
+// sqliteReaders is how many reads run side by side; readers and the writer do not block each other (WAL).
+const sqliteReaders = 4
+
+func (s *Store) openSQLite(ctx context.Context, path string) error {
+	if path == "" || strings.Contains(path, ":memory:") {
+		return badAddress("sqlite: needs the path of a file")
+	}
+	if err := migrateSQLite(ctx, path); err != nil {
+		return err
+	}
+	// synchronous=FULL: the journal forgets a call once its batch has committed, so a commit must survive a power cut.
+	write, err := s.sqlitePool(path, 1, "_txlock=immediate", "_pragma=synchronous(FULL)")
+	if err != nil {
+		return err
+	}
+	read, err := s.sqlitePool(path, sqliteReaders, "_pragma=query_only(1)")
+	if err != nil {
+		return err
+	}
+	s.write, s.ledger = write, write
+	s.read, s.feed = read, read
+	return nil
+}
+
+func (s *Store) sqlitePool(path string, size int, params ...string) (*gorm.DB, error) {
+	pool, err := sql.Open("sqlite", sqliteDSN(path, params...))
+	if err != nil {
+		return nil, fail("open the database", err)
+	}
+	pool.SetMaxOpenConns(size)
+	pool.SetMaxIdleConns(size)
+	s.pools = append(s.pools, pool)
+	db, err := gorm.Open(sqlite.New(sqlite.Config{DriverName: "sqlite", Conn: pool}), s.gormConfig())
+	if err != nil {
+		return nil, fail("open the database", err)
+	}
+	return db, nil
+}
+
+// sqliteDSN names the file as a URI, in which any character of a path can be written.
+func sqliteDSN(path string, params ...string) string {
+	all := append([]string{"_pragma=busy_timeout(5000)", "_pragma=foreign_keys(1)", "_pragma=journal_mode(WAL)"}, params...)
+	file := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), RawQuery: strings.Join(all, "&")}
+	return file.String()
+}
