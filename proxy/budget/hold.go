@@ -1,0 +1,286 @@
+package budget
+
+import (
+	"strings"
+	"sync/atomic"
+
+	"gatehouse/models"
+	"gatehouse/proxy/keyring"
+)
+
+// inlineParts is how many scopes a hold carries without a second allocation: key, user, team, member, organization,
+// proxy.
+const inlineParts = 6
+
+// Hold is what one call has reserved. Whoever owns the call settles it, on every way out; the second and later times do
+// nothing. Safe for concurrent use.
+type Hold struct {
+	// MaxTokens is the output cap to send upstream; 0: the call's own stands. Set in exact mode only.
+	MaxTokens int64
+
+	ledger *Ledger
+	done   atomic.Bool
+	est    models.Nano
+	floor  models.Nano
+	parts  []part
+	inline [inlineParts]part
+}
+
+// part is one scope of a hold.
+type part struct {
+	account  *account
+	window   int64 // the account's, at admission
+	resetsAt int64
+	held     models.Nano
+	limit    keyring.Cap
+	soft     keyring.Cap
+	level    keyring.Level
+}
+
+// Est is what the call is taken to cost.
+func (h *Hold) Est() models.Nano { return h.est }
+
+// Floor is what is booked when nobody can tell what the call cost.
+func (h *Hold) Floor() models.Nano { return h.floor }
+
+// Charges appends the scopes and windows that the call is charged to, for the writer of the ledger.
+func (h *Hold) Charges(to []models.ScopeCharge) []models.ScopeCharge {
+	for i := range h.parts {
+		p := &h.parts[i]
+		c := models.ScopeCharge{Scope: p.account.scope, WindowStart: models.FromMicros(p.window)}
+		if p.resetsAt != 0 {
+			end := models.FromMicros(p.resetsAt)
+			c.ResetsAt = &end
+		}
+		to = append(to, c)
+	}
+	return to
+}
+
+// Reserve admits a call on all of its scopes or on none. wants are in the order in which a refusal is reported; the
+// slice is not kept. Two wants of the same scope count once. Errors: *Exhausted.
+func (l *Ledger) Reserve(wants []Want, ask Ask) (*Hold, error) {
+	h := &Hold{ledger: l, floor: ask.Floor}
+	h.parts = h.inline[:0]
+	for i := range wants {
+		w := &wants[i]
+		h.parts = append(h.parts, part{account: l.account(w.Scope), limit: w.Cap, soft: w.Soft, level: w.Level})
+	}
+	order := h.order(make([]uint8, 0, 16))
+	now := l.opt.Now().UnixMicro()
+	for _, i := range order {
+		p := &h.parts[i]
+		p.account.mu.Lock()
+		p.account.turn(&l.cal, wants[i].Duration, wants[i].ResetAt, now)
+		p.window, p.resetsAt = p.account.start, p.account.resetsAt
+	}
+	refused := h.admit(&ask)
+	var err error
+	if refused >= 0 {
+		err = exhausted(&wants[refused], h.parts[refused].account)
+	}
+	for _, i := range order {
+		h.parts[i].account.mu.Unlock()
+	}
+	if err != nil {
+		return nil, err
+	}
+	h.dropTwins()
+	return h, nil
+}
+
+// order sorts the parts by scope, each account once.
+func (h *Hold) order(order []uint8) []uint8 {
+	for i := range h.parts {
+		at := len(order)
+		for at > 0 && strings.Compare(h.parts[order[at-1]].account.scope, h.parts[i].account.scope) > 0 {
+			at--
+		}
+		if at > 0 && h.parts[order[at-1]].account == h.parts[i].account {
+			h.parts[i].window = -1 // a twin
+			continue
+		}
+		order = append(order, 0)
+		copy(order[at+1:], order[at:])
+		order[at] = uint8(i) //nolint:gosec // a call has a dozen scopes
+	}
+	return order
+}
+
+func (h *Hold) dropTwins() {
+	kept := h.parts[:0]
+	for i := range h.parts {
+		if h.parts[i].window >= 0 {
+			kept = append(kept, h.parts[i])
+		}
+	}
+	h.parts = kept
+}
+
+// admit tests every part and then holds, with all accounts locked; it returns the first part that refuses, or -1.
+func (h *Hold) admit(ask *Ask) int {
+	est := ask.Est
+	capped, left := -1, models.Nano(0)
+	for i := range h.parts {
+		p := &h.parts[i]
+		if !p.limit.Set || ask.Pricing == Free {
+			continue
+		}
+		limit := models.Nano(p.limit.N)
+		if ask.Pricing == Unpriced {
+			if p.account.spent > limit {
+				return i
+			}
+			continue
+		}
+		free := p.account.free(limit)
+		if free <= 0 {
+			return i
+		}
+		if capped < 0 || free < left {
+			capped, left = i, free
+		}
+	}
+	if ask.Pricing != Priced {
+		h.hold(0)
+		return -1
+	}
+	if ask.Mode == Exact && capped >= 0 {
+		var ok bool
+		if est, h.MaxTokens, ok = ask.fit(left); !ok {
+			return capped
+		}
+	}
+	// A priced call holds something, or a burst of calls taken to cost nothing would all pass a nearly empty budget.
+	h.hold(max(est, 1))
+	return -1
+}
+
+// hold sets what each part holds: est, or what is left where that is less.
+func (h *Hold) hold(est models.Nano) {
+	h.est = est
+	for i := range h.parts {
+		p := &h.parts[i]
+		if p.window < 0 {
+			continue
+		}
+		p.held = est
+		if p.limit.Set && est > 0 {
+			p.held = min(est, max(0, p.account.free(models.Nano(p.limit.N))))
+		}
+		p.account.held = p.account.held.AddSat(p.held)
+	}
+}
+
+func exhausted(w *Want, a *account) *Exhausted {
+	return &Exhausted{
+		Level: w.Level, Scope: w.Scope, ID: w.ID, Of: w.Of, Model: w.Model,
+		Limit: models.Nano(w.Cap.N), Spent: a.spent, Held: a.held, ResetsAt: a.resetsAt,
+	}
+}
+
+// Again replaces what is held by what another model would cost, before a call falls back to it: all scopes or none, and
+// on a refusal the old hold stands. Windows stay those of the admission. Errors: *Exhausted.
+func (h *Hold) Again(ask Ask) error {
+	if h.done.Load() {
+		return nil
+	}
+	order := h.order(make([]uint8, 0, 16))
+	before := [2]int64{int64(h.est), h.MaxTokens}
+	held := make([]models.Nano, len(h.parts))
+	for _, i := range order {
+		p := &h.parts[i]
+		p.account.mu.Lock()
+		held[i] = p.held
+		if p.account.start == p.window {
+			p.account.held -= p.held
+		}
+	}
+	h.MaxTokens = 0
+	refused := h.admit(&ask)
+	var err error
+	if refused >= 0 {
+		p := &h.parts[refused]
+		err = &Exhausted{
+			Level: p.level, Scope: p.account.scope, Limit: models.Nano(p.limit.N),
+			Spent: p.account.spent, Held: p.account.held, ResetsAt: p.account.resetsAt,
+		}
+		h.est, h.MaxTokens = models.Nano(before[0]), before[1]
+	}
+	for _, i := range order {
+		p := &h.parts[i]
+		current := p.account.start == p.window
+		if refused >= 0 {
+			p.held = held[i]
+			if current {
+				p.account.held = p.account.held.AddSat(p.held)
+			}
+		} else if !current { // the window has rolled: nothing is held in the new one
+			p.account.held -= p.held
+		}
+		p.account.mu.Unlock()
+	}
+	return err
+}
+
+// Settled is what a settle found.
+type Settled struct {
+	Overshoot models.Nano // how far this call took a scope past its cap: the most of all scopes
+	First     bool        // false: somebody had settled before, and nothing was done
+}
+
+// Settle ends the hold with what the call did cost (never below zero). It acts once.
+func (h *Hold) Settle(actual models.Nano) Settled {
+	if !h.done.CompareAndSwap(false, true) {
+		return Settled{}
+	}
+	actual = max(0, actual)
+	out := Settled{First: true}
+	var crossed [2 * inlineParts]Crossing
+	lines := crossed[:0]
+	for i := range h.parts {
+		p := &h.parts[i]
+		a := p.account
+		a.mu.Lock()
+		a.total = a.total.AddSat(actual)
+		if a.start == p.window {
+			before := a.spent
+			a.held -= p.held
+			a.spent = a.spent.AddSat(actual)
+			if p.limit.Set && actual > 0 {
+				over := a.spent.AddSat(-models.Nano(p.limit.N))
+				out.Overshoot = max(out.Overshoot, min(over, actual))
+			}
+			if h.ledger.opt.OnCross != nil && actual > 0 {
+				lines = p.crossings(lines, before, a.spent, h.ledger.opt.NearPercent)
+			}
+		}
+		a.mu.Unlock()
+	}
+	for _, c := range lines {
+		h.ledger.opt.OnCross(c)
+	}
+	return out
+}
+
+// Refund ends the hold of a call that cost nothing.
+func (h *Hold) Refund() { h.Settle(0) }
+
+// crossings appends the lines that lie between two amounts.
+func (p *part) crossings(to []Crossing, before, after models.Nano, near int64) []Crossing {
+	line := func(kind CrossKind, at models.Nano) {
+		if before < at && after >= at {
+			to = append(to, Crossing{
+				Kind: kind, Level: p.level, Scope: p.account.scope, Limit: at, Spent: after, WindowStart: p.window,
+			})
+		}
+	}
+	if p.soft.Set {
+		line(CrossSoft, models.Nano(p.soft.N))
+	}
+	if p.limit.Set && p.limit.N > 0 {
+		line(CrossNear, models.Nano(p.limit.N/100*near+p.limit.N%100*near/100))
+		line(CrossFull, models.Nano(p.limit.N))
+	}
+	return to
+}

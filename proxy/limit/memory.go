@@ -1,0 +1,276 @@
+package limit
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	memoryShards = 64
+	sweepFrom    = 1024 // scopes in a shard before idle ones are looked for
+)
+
+// Memory is the limiter of a process of its own: exact for one, and the share of one among several. A parallel slot ends
+// with the call that owns it or with the process, so it needs no lease. Safe for concurrent use.
+type Memory struct {
+	now    func() time.Time
+	window time.Duration
+	shards [memoryShards]struct {
+		mu      sync.RWMutex
+		entries map[string]*entry
+		sweepAt int
+	}
+}
+
+// entry is the state of one scope. mu guards it. Windows are fixed and start with the first call.
+type entry struct {
+	scope    string
+	mu       sync.Mutex
+	dead     bool  // swept: look the scope up again
+	start    int64 // of the window, Unix ns; 0: no call yet
+	requests int64
+	tokens   int64
+	parallel int64
+}
+
+// NewMemory makes a limiter with windows of this length; 0 = one minute.
+func NewMemory(now func() time.Time, window time.Duration) *Memory {
+	if window <= 0 {
+		window = time.Minute
+	}
+	return &Memory{now: now, window: window}
+}
+
+func (m *Memory) entry(scope string, now int64) *entry {
+	h := uint32(2166136261)
+	for i := range len(scope) {
+		h = (h ^ uint32(scope[i])) * 16777619
+	}
+	s := &m.shards[(h^h>>8^h>>16)%memoryShards]
+	s.mu.RLock()
+	e := s.entries[scope]
+	s.mu.RUnlock()
+	if e != nil {
+		return e
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e = s.entries[scope]; e != nil {
+		return e
+	}
+	if s.entries == nil {
+		s.entries, s.sweepAt = map[string]*entry{}, sweepFrom
+	}
+	if len(s.entries) >= s.sweepAt {
+		for k, old := range s.entries {
+			old.mu.Lock()
+			if old.parallel == 0 && now-old.start >= int64(m.window) {
+				old.dead = true
+				delete(s.entries, k)
+			}
+			old.mu.Unlock()
+		}
+		s.sweepAt = max(sweepFrom, 2*len(s.entries))
+	}
+	e = &entry{scope: scope}
+	s.entries[scope] = e
+	return e
+}
+
+// Take admits a call. A token rate is used up once what was used and what calls in flight are taken to use has reached
+// it: the last call of a window may pass it by its own size, as a call larger than the whole rate must be able to.
+func (m *Memory) Take(_ context.Context, wants []Want, tokens int64) (*Slot, error) {
+	counted := 0
+	for i := range wants {
+		if wants[i].limits() {
+			counted++
+		}
+	}
+	if counted == 0 {
+		return nil, nil //nolint:nilnil // a nil Slot is a call without limits
+	}
+	tokens = max(0, tokens)
+	at := m.now()
+	now := at.UnixNano()
+	s := &Slot{end: m, tokens: tokens, taken: make([]taken, 0, counted)}
+	locked := make([]*entry, 0, 16)
+	s.taken, locked = m.lock(wants, s.taken, locked, now)
+	var refused *Refused
+	n := 0
+	for i := range wants {
+		if !wants[i].limits() {
+			continue
+		}
+		if refused = m.test(&wants[i], s.taken[n].entry, at); refused != nil {
+			break
+		}
+		n++
+	}
+	if refused == nil {
+		s.charge(locked)
+		s.rates = m.rates(wants, s.taken, now)
+	}
+	for _, e := range locked {
+		e.mu.Unlock()
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	return s, nil
+}
+
+// lock looks the scopes up, locks each once in the order of their names, and turns their windows.
+func (m *Memory) lock(wants []Want, parts []taken, locked []*entry, now int64) ([]taken, []*entry) {
+retry:
+	for {
+		parts, locked = parts[:0], locked[:0]
+		for i := range wants {
+			w := &wants[i]
+			if !w.limits() {
+				continue
+			}
+			e := m.entry(w.Scope, now)
+			t := taken{entry: e}
+			if w.RPM.Set {
+				t.what |= countRequests
+			}
+			if w.TPM.Set {
+				t.what |= countTokens
+			}
+			if w.Parallel.Set {
+				t.what |= countParallel
+			}
+			parts = append(parts, t)
+			at := len(locked)
+			for at > 0 && strings.Compare(locked[at-1].scope, e.scope) > 0 {
+				at--
+			}
+			if at > 0 && locked[at-1] == e {
+				continue
+			}
+			locked = append(locked, nil)
+			copy(locked[at+1:], locked[at:])
+			locked[at] = e
+		}
+		for i, e := range locked {
+			e.mu.Lock()
+			if e.dead {
+				for _, held := range locked[:i+1] {
+					held.mu.Unlock()
+				}
+				continue retry
+			}
+		}
+		for _, e := range locked {
+			if e.start == 0 || now-e.start >= int64(m.window) || now < e.start {
+				e.start, e.requests, e.tokens = now, 0, 0
+			}
+		}
+		for i := range parts {
+			parts[i].window = parts[i].entry.start
+		}
+		return parts, locked
+	}
+}
+
+func (m *Memory) test(w *Want, e *entry, now time.Time) *Refused {
+	r := Refused{Level: w.Level, Scope: w.Scope, ID: w.ID, Model: w.Model}
+	switch {
+	case w.RPM.Set && e.requests >= w.RPM.N:
+		r.Kind, r.Limit = Requests, w.RPM.N
+	case w.TPM.Set && e.tokens >= w.TPM.N:
+		r.Kind, r.Limit = Tokens, w.TPM.N
+	case w.Parallel.Set && e.parallel >= w.Parallel.N:
+		r.Kind, r.Limit = Parallel, w.Parallel.N
+		r.ResetsAt, r.RetryAfter = now.UTC(), time.Second
+		return &r
+	default:
+		return nil
+	}
+	r.ResetsAt = time.Unix(0, e.start).Add(m.window).UTC()
+	r.RetryAfter = max(time.Second, r.ResetsAt.Sub(now))
+	return &r
+}
+
+// charge counts the call in each scope once, with all of them locked. Everything is counted, whatever is limited, so
+// that a limit set in the middle of a minute finds the minute's calls.
+func (s *Slot) charge(locked []*entry) {
+	for _, e := range locked {
+		e.requests++
+		e.tokens += s.tokens
+		e.parallel++
+	}
+}
+
+func (m *Memory) rates(wants []Want, parts []taken, now int64) []Rate {
+	n := 0
+	for i := range parts {
+		if parts[i].what&countRequests != 0 {
+			n++
+		}
+		if parts[i].what&countTokens != 0 {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	rates := make([]Rate, 0, n)
+	at := 0
+	for i := range wants {
+		w := &wants[i]
+		if !w.limits() {
+			continue
+		}
+		e := parts[at].entry
+		at++
+		reset := time.Duration(e.start + int64(m.window) - now)
+		if w.RPM.Set {
+			rates = append(rates, Rate{w.Level, w.Model, Requests, w.RPM.N, max(0, w.RPM.N-e.requests), reset})
+		}
+		if w.TPM.Set {
+			rates = append(rates, Rate{w.Level, w.Model, Tokens, w.TPM.N, max(0, w.TPM.N-e.tokens), reset})
+		}
+	}
+	return rates
+}
+
+// finish gives a call back. Tokens beyond the estimate count in the window in which they became known; an estimate that
+// was too high is given back only to the window that was charged.
+func (m *Memory) finish(parts []taken, delta int64, undo bool) {
+	for i := range parts {
+		e := parts[i].entry
+		if twin(parts[:i], e) {
+			continue
+		}
+		e.mu.Lock()
+		e.parallel--
+		same := e.start == parts[i].window
+		if same || delta > 0 {
+			e.tokens = max(0, e.tokens+delta)
+		}
+		if same && undo {
+			e.requests--
+		}
+		e.mu.Unlock()
+	}
+}
+
+func twin(before []taken, e *entry) bool {
+	for i := range before {
+		if before[i].entry == e {
+			return true
+		}
+	}
+	return false
+}
+
+// InFlight is how many calls hold a slot in the scope: for tests and metrics.
+func (m *Memory) InFlight(scope string) int64 {
+	e := m.entry(scope, m.now().UnixNano())
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.parallel
+}

@@ -1,0 +1,219 @@
+package policy
+
+import (
+	"gatehouse/models"
+	"gatehouse/proxy/budget"
+	"gatehouse/proxy/keyring"
+	"gatehouse/proxy/limit"
+)
+
+// Caps are the operator's figures that belong to no row.
+type Caps struct {
+	ProxyBudget      keyring.Cap // nano-USD over everything; 0 is none, as in LiteLLM
+	ProxyDuration    string
+	ProxyParallel    keyring.Cap
+	CustomerBudget   keyring.Cap // of an end user without a budget of their own
+	CustomerBudgetID string      // budget row of such an end user; it wins
+	Mode             budget.Mode
+}
+
+// Bill is whom a call is counted for.
+type Bill struct {
+	Model    string // after aliases
+	Customer string // end user named by the call; empty = none
+	Now      int64  // Unix µs
+}
+
+// Mode is how strictly the call's budgets are kept: the strictest of key, team and operator.
+func Mode(s *keyring.Snapshot, g *keyring.Grant, caps *Caps) budget.Mode {
+	mode := max(caps.Mode, budget.ParseMode(g.BudgetMode()))
+	if !g.Personal() {
+		if t := s.Team(g.TeamID); t != nil {
+			mode = max(mode, budget.ParseMode(t.BudgetMode))
+		}
+	}
+	return mode
+}
+
+// Budgets appends every scope that a call is counted in, in the order in which a refusal is reported: key, key and
+// model, team, organization, member, user, end user, proxy (contract/admin-api.md §4.4, §4.8). Scopes without a cap are there to
+// be counted. With a buffer to append to it allocates nothing for a key whose team, user and member have rows.
+func Budgets(to []budget.Want, s *keyring.Snapshot, g *keyring.Grant, b Bill, caps *Caps) []budget.Want {
+	if g.Master {
+		return append(to, proxyWant(caps, false))
+	}
+	kl := s.KeyLimits(g, b.Now)
+	to = append(to, want(keyring.LevelKey, g.Scope(), g.Label(), &kl, true))
+	if mb, ok := kl.ModelBudgets[b.Model]; ok && b.Model != "" {
+		to = append(to, budget.Want{
+			Level: keyring.LevelKeyModel, Scope: models.ScopeKeyModel(g.ID(), b.Model), ID: g.Label(), Of: g.Alias(), Model: b.Model,
+			Cap: keyring.Cap{N: int64(mb.Limit), Set: true}, Duration: mb.Duration,
+		})
+	}
+	var team *keyring.Team
+	if !g.Personal() {
+		if team = s.Team(g.TeamID); team != nil {
+			l := s.TeamLimits(team)
+			to = append(to, want(keyring.LevelTeam, team.Scope, team.ID, &l, true))
+		} else {
+			to = append(to, budget.Want{Level: keyring.LevelTeam, Scope: models.ScopeTeam(g.TeamID), ID: g.TeamID})
+		}
+	}
+	if id := s.OrgID(g); id != "" {
+		if org := s.Org(id); org != nil {
+			l := s.OrgLimits(org)
+			to = append(to, want(keyring.LevelOrg, org.Scope, org.ID, &l, true))
+		} else {
+			to = append(to, budget.Want{Level: keyring.LevelOrg, Scope: models.ScopeOrg(id), ID: id})
+		}
+	}
+	if g.UserID != "" {
+		to = userBudgets(to, s, g, team)
+	}
+	if b.Customer != "" {
+		to = append(to, customerWant(s, b.Customer, caps))
+	}
+	return append(to, proxyWant(caps, true))
+}
+
+func userBudgets(to []budget.Want, s *keyring.Snapshot, g *keyring.Grant, team *keyring.Team) []budget.Want {
+	if !g.Personal() {
+		m := s.Member(g.TeamID, g.UserID)
+		l := s.MemberLimits(team, m)
+		var w budget.Want
+		if m != nil {
+			w = want(keyring.LevelMember, m.Scope, m.UserID, &l, true)
+		} else {
+			w = want(keyring.LevelMember, models.ScopeMember(g.TeamID, g.UserID), g.UserID, &l, true)
+		}
+		w.Of = g.TeamID
+		to = append(to, w)
+	}
+	u := s.User(g.UserID)
+	if u == nil {
+		return append(to, budget.Want{Level: keyring.LevelUser, Scope: models.ScopeUser(g.UserID), ID: g.UserID})
+	}
+	l := s.UserLimits(u)
+	// Spend with a team's key is tracked for the person too, but only personal keys are capped by it.
+	return append(to, want(keyring.LevelUser, u.Scope, u.ID, &l, g.Personal()))
+}
+
+func customerWant(s *keyring.Snapshot, id string, caps *Caps) budget.Want {
+	c := s.Customer(id)
+	l := s.CustomerLimits(c, caps.CustomerBudgetID)
+	if !l.MaxBudget.Set && caps.CustomerBudgetID == "" {
+		l.MaxBudget = caps.CustomerBudget
+	}
+	if c != nil {
+		return want(keyring.LevelCustomer, c.Scope, c.ID, &l, true)
+	}
+	return want(keyring.LevelCustomer, models.ScopeCustomer(id), id, &l, true)
+}
+
+func proxyWant(caps *Caps, enforced bool) budget.Want {
+	w := budget.Want{Level: keyring.LevelProxy, Scope: models.ScopeProxy, Duration: caps.ProxyDuration}
+	if enforced && caps.ProxyBudget.Set && caps.ProxyBudget.N > 0 {
+		w.Cap = caps.ProxyBudget
+	}
+	return w
+}
+
+func want(level keyring.Level, scope, id string, l *keyring.Limits, enforced bool) budget.Want {
+	w := budget.Want{Level: level, Scope: scope, ID: id, Soft: l.SoftBudget, Duration: l.Duration, ResetAt: l.ResetAt}
+	if enforced {
+		w.Cap = l.MaxBudget
+	}
+	return w
+}
+
+// Rates appends every scope with a rate or a limit of calls in parallel, in the order in which a refusal is reported.
+// Of a limit per model, the key's beats the team's.
+func Rates(to []limit.Want, s *keyring.Snapshot, g *keyring.Grant, b Bill, caps *Caps) []limit.Want {
+	if _, exempt := Exempt(s, g); exempt {
+		return to
+	}
+	kl := s.KeyLimits(g, b.Now)
+	to = rate(to, keyring.LevelKey, g.Scope(), g.Label(), &kl)
+	perKey := modelRate(keyring.LevelKeyModel, &kl, b.Model)
+	if perKey.RPM.Set || perKey.TPM.Set {
+		perKey.Scope, perKey.ID = models.ScopeKeyModel(g.ID(), b.Model), g.Label()
+		to = append(to, perKey)
+	}
+	var team *keyring.Team
+	if !g.Personal() {
+		team = s.Team(g.TeamID)
+	}
+	if team != nil {
+		l := s.TeamLimits(team)
+		to = rate(to, keyring.LevelTeam, team.Scope, team.ID, &l)
+		perTeam := modelRate(keyring.LevelTeamModel, &l, b.Model)
+		if perKey.RPM.Set {
+			perTeam.RPM = keyring.Cap{}
+		}
+		if perKey.TPM.Set {
+			perTeam.TPM = keyring.Cap{}
+		}
+		if perTeam.RPM.Set || perTeam.TPM.Set {
+			perTeam.Scope, perTeam.ID = "teammodel:"+team.ID+"/"+b.Model, team.ID
+			to = append(to, perTeam)
+		}
+	}
+	if org := s.Org(s.OrgID(g)); org != nil {
+		l := s.OrgLimits(org)
+		to = rate(to, keyring.LevelOrg, org.Scope, org.ID, &l)
+	}
+	if g.UserID != "" {
+		if team != nil {
+			if m := s.Member(g.TeamID, g.UserID); m != nil {
+				l := s.MemberLimits(team, m)
+				to = rate(to, keyring.LevelMember, m.Scope, m.UserID, &l)
+			} else if l := s.MemberLimits(team, nil); l.RPM.Set || l.TPM.Set || l.Parallel.Set {
+				to = rate(to, keyring.LevelMember, models.ScopeMember(g.TeamID, g.UserID), g.UserID, &l)
+			}
+		}
+		if u := s.User(g.UserID); u != nil {
+			l := s.UserLimits(u)
+			to = rate(to, keyring.LevelUser, u.Scope, u.ID, &l)
+		}
+	}
+	if b.Customer != "" {
+		c := s.Customer(b.Customer)
+		if l := s.CustomerLimits(c, caps.CustomerBudgetID); l.RPM.Set || l.TPM.Set || l.Parallel.Set {
+			to = rate(to, keyring.LevelCustomer, models.ScopeCustomer(b.Customer), b.Customer, &l)
+		}
+	}
+	if caps.ProxyParallel.Set {
+		to = append(to, limit.Want{Level: keyring.LevelProxy, Scope: models.ScopeProxy, ID: "proxy", Parallel: caps.ProxyParallel})
+	}
+	return to
+}
+
+func rate(to []limit.Want, level keyring.Level, scope, id string, l *keyring.Limits) []limit.Want {
+	if !l.RPM.Set && !l.TPM.Set && !l.Parallel.Set {
+		return to
+	}
+	return append(to, limit.Want{Level: level, Scope: scope, ID: id, RPM: l.RPM, TPM: l.TPM, Parallel: l.Parallel})
+}
+
+// modelRate is the limit a row sets for one model, from its maps and from its budgets per model.
+func modelRate(level keyring.Level, l *keyring.Limits, model string) limit.Want {
+	w := limit.Want{Level: level, Model: model}
+	if model == "" {
+		return w
+	}
+	if n, ok := l.ModelRPM[model]; ok {
+		w.RPM = keyring.Cap{N: n, Set: true}
+	}
+	if n, ok := l.ModelTPM[model]; ok {
+		w.TPM = keyring.Cap{N: n, Set: true}
+	}
+	if mb, ok := l.ModelBudgets[model]; ok {
+		if mb.RPMLimit != nil && !w.RPM.Set {
+			w.RPM = keyring.Cap{N: *mb.RPMLimit, Set: true}
+		}
+		if mb.TPMLimit != nil && !w.TPM.Set {
+			w.TPM = keyring.Cap{N: *mb.TPMLimit, Set: true}
+		}
+	}
+	return w
+}
