@@ -195,19 +195,8 @@ func (s *Server) Kill(tb testing.TB) {
 	_ = s.end(syscall.SIGKILL) // always "signal: killed"
 }
 
-// Signal sends a signal, such as SIGHUP, and returns at once.
-func (s *Server) Signal(tb testing.TB, signal os.Signal) {
-	tb.Helper()
-	if s.process == nil {
-		tb.Fatal("gatehouse does not run")
-	}
-	if err := s.process.Process.Signal(signal); err != nil {
-		tb.Fatal(err)
-	}
-}
-
-// Pid returns the process id, for tests that look at memory or open files.
-func (s *Server) Pid() int { return s.process.Process.Pid }
+// Process returns the running process, to signal it (SIGHUP reads config.yaml again) or to look at its memory and files.
+func (s *Server) Process() *os.Process { return s.process.Process }
 
 // end sends the signal and waits for the process, which is killed after [Patience].
 func (s *Server) end(signal os.Signal) error {
