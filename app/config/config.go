@@ -3,19 +3,22 @@
 package config
 
 import (
+	"fmt"
+	"log/slog"
 	"net/netip"
 	"time"
 
 	"gatehouse/app/hooks"
 	"gatehouse/models"
+	"gatehouse/models/duration"
 )
 
 // Config is everything an operator decides before the start. It is not changed after Load and safe to share.
 // Secrets print as ***.
 type Config struct {
-	Path    string            // config.yaml; empty when there is none
-	Sources []Source          // where settings with two possible homes came from, for the start-up line
-	Exports map[string]string `json:"-"` // environment_variables: for the process environment; may hold secrets, so never print it
+	Path    string                   // config.yaml; empty when there is none
+	Sources []Source                 // where settings with two possible homes came from, for the start-up line
+	Exports map[string]models.Secret // environment_variables: for the process environment
 
 	Models     []models.Deployment // model_list, or what the environment offers when there is no file
 	LiteLLM    LiteLLM
@@ -34,6 +37,22 @@ type Config struct {
 	Prices     Prices
 	Log        Log
 	Production bool // LITELLM_MODE=PRODUCTION: weak settings become faults
+}
+
+// Format prints what a Config is about and none of its values, whatever the verb: some, like a hook's URL, are secret only
+// to those who put a token there.
+func (c *Config) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "config(%s, %d deployments, secrets ***)", c.Path, len(c.Models))
+}
+
+// LogValue is Format for slog.
+func (c *Config) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("path", c.Path), slog.Int("deployments", len(c.Models)))
+}
+
+// MarshalJSON is Format for JSON.
+func (c *Config) MarshalJSON() ([]byte, error) {
+	return []byte(`"***"`), nil
 }
 
 // Source says where one setting came from, never its value.
@@ -129,24 +148,25 @@ type Generic struct {
 // Claims name the claims that tell who somebody is; dotted paths.
 type Claims struct{ ID, Email, Role, DisplayName, FirstName, LastName, Provider string }
 
-// Mail is SMTP and the wording of mails.
+// Mail is SMTP, two mail services beside it, and the wording of mails.
 type Mail struct {
-	Enabled   bool // SMTP_HOST is set
-	Host      string
-	Port      int
-	Username  string
-	Password  models.Secret
-	Sender    string
-	TLS       bool // STARTTLS; port 465 is TLS from the first byte
-	Implicit  bool
-	Resend    models.Secret
-	SendGrid  models.Secret
-	SendGridS string // SENDGRID_SENDER_EMAIL
+	Enabled  bool // SMTP_HOST is set
+	Host     string
+	Port     int
+	Username string
+	Password models.Secret
+	Sender   string
+	TLS      bool // STARTTLS
+	Implicit bool // port 465: TLS from the first byte
+
+	ResendKey      models.Secret
+	SendGridKey    models.Secret
+	SendGridSender string
 
 	LogoURL           string
 	SupportContact    string
 	Signature         string // may hold HTML
-	SubjectInvitation string
+	SubjectInvitation string // empty = the built-in text
 	SubjectKeyCreated string
 	SubjectKeyRotated string
 	IncludeKey        bool // put the key itself into the mail
@@ -179,15 +199,14 @@ type Redis struct {
 
 // KeyMaterial is how keys are made and kept.
 type KeyMaterial struct {
-	Bytes         int           // random bytes in a key, 32
-	StoreName     bool          // keep "sk-...abcd"
-	Salt          models.Secret // LITELLM_SALT_KEY; not set = the master key
-	Rotate        bool          // LITELLM_KEY_ROTATION_ENABLED
-	RotateCheck   time.Duration
-	RotateGrace   string // LITELLM_KEY_ROTATION_GRACE_PERIOD, grammar of durations, empty = none
-	RateWindow    time.Duration
-	AliasFormat   bool // enable_key_alias_format_validation
-	DisableReturn bool
+	Bytes       int           // random bytes in a key, 32
+	StoreName   bool          // keep "sk-...abcd"
+	Salt        models.Secret // LITELLM_SALT_KEY; not set = the master key
+	Rotate      bool          // LITELLM_KEY_ROTATION_ENABLED
+	RotateCheck time.Duration
+	RotateGrace duration.Duration // LITELLM_KEY_ROTATION_GRACE_PERIOD; never = the old key ends at once
+	RateWindow  time.Duration
+	AliasFormat bool // enable_key_alias_format_validation
 }
 
 // Prices is where model prices come from beside the built-in list.

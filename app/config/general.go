@@ -56,7 +56,6 @@ type General struct {
 	ImageModel          string
 	ModerationModel     string
 	UserHeaderName      string
-	PassThrough         []map[string]any // pass_through_endpoints as decoded JSON
 }
 
 // TokenLimitType is what a tpm limit counts.
