@@ -1,6 +1,9 @@
 package models
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // A scope is what a budget or a counter is about, as one string: it is the key of the counters table, and the
 // order of scopes (plain string order) is the order in which they are taken, so that no two calls deadlock.
@@ -37,3 +40,13 @@ func ScopeTag(tag string) string { return "tag:" + tag }
 
 // ScopeSession is the chat pane of one portal session.
 func ScopeSession(id string) string { return "session:" + id }
+
+// SplitMember reads what ScopeMember wrote behind "member:".
+func SplitMember(rest string) (team, user string, ok bool) {
+	size, rest, found := strings.Cut(rest, ":")
+	n, err := strconv.Atoi(size)
+	if !found || err != nil || n < 0 || n >= len(rest) || rest[n] != '/' {
+		return "", "", false
+	}
+	return rest[:n], rest[n+1:], true
+}

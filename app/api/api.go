@@ -1,0 +1,64 @@
+package api
+
+import (
+	"time"
+
+	"gatehouse/app/control"
+)
+
+// Handlers serve the operations. They hold services, never a store.
+type Handlers struct {
+	*control.Services
+	// Version is the build's version.
+	Version string
+	// RootPath is SERVER_ROOT_PATH.
+	RootPath string
+	// Now is the clock.
+	Now func() time.Time
+	// Zone is the reporting zone.
+	Zone func() *time.Location
+	// Health reads what the last probes found; it runs no query.
+	Health Health
+	// OnboardingURL is the page of an invitation's link.
+	OnboardingURL func(id string) string
+	// UISettings is the answer of /sso/get/ui_settings.
+	UISettings func() UISettings
+}
+
+// Health is the running process as its probes see it.
+type Health interface {
+	Readiness() (Readiness, bool)
+}
+
+// Readiness is the answer of /health/readiness.
+type Readiness struct {
+	Status    string   `json:"status"`
+	DB        string   `json:"db"`
+	Cache     *string  `json:"cache"`
+	Version   string   `json:"litellm_version"`
+	Callbacks []string `json:"success_callbacks"`
+	LogLevel  string   `json:"log_level"`
+	Reason    string   `json:"reason,omitempty"`
+}
+
+// UISettings is what a portal needs to know before anybody signs in.
+type UISettings struct {
+	BaseURL             *string `json:"PROXY_BASE_URL"`
+	LogoutURL           *string `json:"PROXY_LOGOUT_URL"`
+	DefaultTeamDisabled bool    `json:"DEFAULT_TEAM_DISABLED"`
+	SSOEnabled          bool    `json:"SSO_ENABLED"`
+	SpendLogRows        int64   `json:"NUM_SPEND_LOGS_ROWS"`
+	NoExpensiveQueries  bool    `json:"DISABLE_EXPENSIVE_DB_QUERIES"`
+}
+
+// Ops lists every operation of the API, on one screen a family.
+func (h *Handlers) Ops() []Op {
+	var all []Op
+	for _, family := range [][]Op{
+		h.keyOps(), h.userOps(), h.teamOps(), h.orgOps(), h.budgetOps(), h.customerOps(), h.invitationOps(), h.modelOps(), h.spendOps(),
+		h.auditOps(), h.healthOps(),
+	} {
+		all = append(all, family...)
+	}
+	return all
+}

@@ -1,0 +1,134 @@
+// Package api serves the JSON admin API over the control services: the wire of contract/admin-api.md, and no rule of its own.
+package api
+
+import (
+	"encoding/json"
+	"reflect"
+
+	"github.com/gofiber/fiber/v2"
+
+	"gatehouse/app/access"
+	"gatehouse/app/web"
+)
+
+// Op is one operation of the API. Its request and answer types are what the handler reads and writes, and what
+// /openapi.json is made from: there is no second description that could disagree.
+type Op struct {
+	Method  string
+	Path    string   // Fiber's form: /key/:key/regenerate
+	Aliases []string // further paths with the same handler
+	// Action is what the caller's role must grant before the body is looked at; the service checks the object.
+	Action access.Action
+	Public bool // no authentication at all
+	Tag    string
+	Doc    string
+	// Example is a request that works on a fresh server, as a JSON body or a query string. {name} stands for a value that
+	// the caller of the example fills in.
+	Example string
+	// Detail says that errors also carry LiteLLM's "detail".
+	Detail bool
+
+	in, out reflect.Type
+	handle  func(c *fiber.Ctx) (any, error)
+}
+
+// op describes one operation around a typed handler.
+func op[In, Out any](o Op, fn func(c *fiber.Ctx, in In) (Out, error)) Op {
+	o.in, o.out = reflect.TypeFor[In](), reflect.TypeFor[Out]()
+	query := o.Method == fiber.MethodGet
+	o.handle = func(c *fiber.Ctx) (any, error) {
+		var in In
+		if err := bindPath(c, &in); err != nil {
+			return nil, err
+		}
+		if query {
+			if err := bindQuery(c, &in); err != nil {
+				return nil, err
+			}
+		} else if err := web.DecodeJSON(c, &in); err != nil {
+			return nil, err
+		}
+		return fn(c, in)
+	}
+	return o
+}
+
+// none is the request type of operations that take nothing.
+type none struct{}
+
+// Auth names the caller of an API request by its headers alone: a cookie never authorises the API.
+type Auth interface {
+	// Caller is who sent the key. Errors: Unauthenticated, Forbidden (the key may not call this route), Unavailable.
+	Caller(c *fiber.Ctx) (access.Actor, error)
+	// Anonymous is the caller of a public route: an address and a request id.
+	Anonymous(c *fiber.Ctx) access.Actor
+}
+
+// Register puts every operation on the app. It panics on an operation without an action that is not public, and on two
+// operations with one path: a route that nobody thought about must not start.
+func Register(app *fiber.App, prefix string, auth Auth, ops []Op) {
+	seen := map[string]bool{}
+	for _, o := range ops {
+		if !o.Public && o.Action == "" {
+			panic("route without an action: " + o.Method + " " + o.Path)
+		}
+		for _, path := range append([]string{o.Path}, o.Aliases...) {
+			if seen[o.Method+" "+path] {
+				panic("route registered twice: " + o.Method + " " + path)
+			}
+			seen[o.Method+" "+path] = true
+			app.Add(o.Method, prefix+path, o.serve(auth, path))
+			if o.Method == fiber.MethodGet {
+				app.Add(fiber.MethodHead, prefix+path, o.serve(auth, path))
+			}
+		}
+	}
+	// Any other method on a known path is 405, not 404.
+	for _, o := range ops {
+		for _, path := range append([]string{o.Path}, o.Aliases...) {
+			app.All(prefix+path, func(*fiber.Ctx) error { return fiber.ErrMethodNotAllowed })
+		}
+	}
+}
+
+func (o Op) serve(auth Auth, path string) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		if o.Detail {
+			web.WithDetail(c)
+		}
+		if o.Public {
+			web.SetActor(c, auth.Anonymous(c))
+		} else {
+			actor, err := auth.Caller(c)
+			if err != nil {
+				return err
+			}
+			actor.Route = path
+			web.SetActor(c, actor)
+			if err := access.Role(actor, o.Action); err != nil {
+				return err
+			}
+		}
+		out, err := o.handle(c)
+		if err != nil {
+			return err
+		}
+		return writeJSON(c, out)
+	}
+}
+
+func writeJSON(c *fiber.Ctx, v any) error {
+	if raw, ok := v.(sent); ok {
+		return raw.err
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return c.Send(b)
+}
+
+// sent is the answer type of handlers that wrote the response themselves.
+type sent struct{ err error }
