@@ -47,7 +47,7 @@ type Provider interface {
 	// Wire is what the provider speaks.
 	Wire() Wire
 	// Ready compiles a deployment. The error says, fit for an operator, why it can never serve.
-	Ready(d *models.Deployment, env func(string) string) (*Target, error)
+	Ready(d *models.Deployment) (*Target, error)
 	// Path appends the request path of an operation, after the base; "" with an error when it has none.
 	Path(t *Target, dst []byte, op Op, model string) ([]byte, error)
 	// Edit makes a body of the provider's wire the one that this deployment takes: renamed and dropped parameters.
@@ -93,7 +93,7 @@ type Target struct {
 	Provider   Provider
 	Base       Base
 	Host       *Host  // set by the registry
-	Head       []byte // header lines, each with CRLF: Host, credentials, content type
+	Head       []byte // header lines, each with CRLF: credentials, content type
 	Defaults   []Param
 	APIVersion string
 	NoUsageOpt bool // the provider refuses stream_options

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -16,7 +17,6 @@ import (
 type Registry struct {
 	client    *Client
 	providers func(name string) Provider // nil for a name that is not known
-	env       func(string) string
 	trusted   Dialer // for deployments of config.yaml, which may name any address
 	checked   Dialer // for deployments made through the API
 	log       *slog.Logger
@@ -35,7 +35,6 @@ type entry struct {
 type RegistryOptions struct {
 	Client    *Client
 	Providers func(name string) Provider
-	Env       func(string) string
 	Trusted   Dialer
 	Checked   Dialer
 	Log       *slog.Logger
@@ -44,7 +43,7 @@ type RegistryOptions struct {
 // NewRegistry makes a registry.
 func NewRegistry(o RegistryOptions) *Registry {
 	return &Registry{
-		client: o.Client, providers: o.Providers, env: o.Env, trusted: o.Trusted, checked: o.Checked, log: o.Log,
+		client: o.Client, providers: o.Providers, trusted: o.Trusted, checked: o.Checked, log: o.Log,
 		ready: map[string]entry{},
 	}
 }
@@ -85,7 +84,7 @@ func (r *Registry) make(d *models.Deployment) (*Target, error) {
 	if p == nil {
 		return nil, fmt.Errorf("provider %q is not known", d.Provider)
 	}
-	t, err := p.Ready(d, r.env)
+	t, err := p.Ready(d)
 	if err != nil {
 		return nil, fmt.Errorf("make deployment ready: %w", err)
 	}
@@ -102,59 +101,63 @@ func (r *Registry) make(d *models.Deployment) (*Target, error) {
 	return t, nil
 }
 
-// ownParams are litellm_params that steer the gateway and are no request fields.
-var ownParams = []string{ //nolint:gochecknoglobals // a table
-	"region_name", "model_info", "custom_llm_provider", "organization", "use_in_pass_through", "merge_reasoning_content_in_choices",
-	"litellm_credential_name", "configurable_clientside_auth_params", "max_budget", "budget_duration", "supports_system_message",
-	"disable_add_transform_inline_image_block", "health_check_model", "extra_headers", "vertex_project", "vertex_location",
-}
-
-// params reads the deployment's default parameters; those that are the gateway's own are not sent.
+// params reads the deployment's default parameters and the litellm_params that say how to edit a body.
 func (t *Target) params(d *models.Deployment) error {
-	names := make([]string, 0, len(d.Defaults))
-	for name := range d.Defaults {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		value := d.Defaults[name]
-		switch name {
-		case "drop_params":
-			t.DropParams, _ = value.(bool)
-			continue
-		case "additional_drop_params":
-			t.Drop = texts(value)
-			continue
-		case "allowed_openai_params":
-			t.Allowed = texts(value)
+	t.DropParams, _ = d.Params["drop_params"].(bool)
+	t.Drop = texts(d.Params["additional_drop_params"])
+	t.Allowed = texts(d.Params["allowed_openai_params"])
+	for _, name := range slices.Sorted(maps.Keys(d.Defaults)) {
+		if wire.Private(name) || name == "model" || name == "stream" {
 			continue
 		}
-		if wire.Private(name) || name == "model" || name == "stream" || slices.Contains(ownParams, name) || strings.HasSuffix(name, "_cost") ||
-			strings.Contains(name, "_cost_per_") || strings.HasPrefix(name, "aws_") {
-			continue
-		}
-		raw, err := json.Marshal(value)
+		raw, err := json.Marshal(d.Defaults[name])
 		if err != nil {
 			return fmt.Errorf("litellm_params.%s: %w", name, err)
 		}
 		t.Defaults = append(t.Defaults, Param{name, raw})
 	}
+	headers, _ := d.Params["extra_headers"].(map[string]any)
+	var err error
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		value, ok := headers[name].(string)
+		if !ok || !token(name) {
+			return fmt.Errorf("litellm_params.extra_headers: %q is no header with text", name)
+		}
+		if t.Head, err = AppendHeader(t.Head, name, value); err != nil {
+			return fmt.Errorf("litellm_params.extra_headers: %w", err)
+		}
+	}
+	host, err := AppendHeader(nil, "Host", t.Base.Name)
+	if err != nil {
+		return fmt.Errorf("api_base: %w", err)
+	}
+	t.Head = append(append(host, "User-Agent: gatehouse\r\n"...), t.Head...)
 	return nil
 }
 
+// token says whether name may be a header's name that a deployment sets: not one of the message's own.
+func token(name string) bool {
+	switch strings.ToLower(name) {
+	case "", "host", "content-length", "transfer-encoding", "connection":
+		return false
+	}
+	return strings.IndexFunc(name, func(r rune) bool {
+		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}) < 0
+}
+
 func texts(v any) []string {
-	list, ok := v.([]any)
-	if !ok {
-		if list, ok := v.([]string); ok {
-			return list
+	switch list := v.(type) {
+	case []string:
+		return list
+	case []any:
+		var out []string
+		for _, item := range list {
+			if s, ok := item.(string); ok {
+				out = append(out, s)
+			}
 		}
-		return nil
+		return out
 	}
-	var out []string
-	for _, item := range list {
-		if s, ok := item.(string); ok {
-			out = append(out, s)
-		}
-	}
-	return out
+	return nil
 }

@@ -46,63 +46,62 @@ func (p *Vendor) Wire() provider.Wire { return provider.OpenAI }
 const defaultAzureVersion = "2024-10-21"
 
 // Ready compiles a deployment.
-func (p *Vendor) Ready(d *models.Deployment, env func(string) string) (*provider.Target, error) {
-	base, err := p.base(d, env)
+func (p *Vendor) Ready(d *models.Deployment) (*provider.Target, error) {
+	base, err := p.base(d)
 	if err != nil {
 		return nil, err
 	}
-	t := &provider.Target{Base: base, MoneyUsage: p.v.moneyOut, NoUsageOpt: p.v.quirks&mistralNames != 0}
-	if p.v.quirks&azurePaths != 0 {
-		p.azure(t, d, env)
+	q := p.v.quirks
+	t := &provider.Target{Base: base, MoneyUsage: q&moneyUsage != 0, NoUsageOpt: q&mistralNames != 0}
+	if q&azurePaths != 0 {
+		azure(t, d)
 	}
-	key := d.APIKey.Reveal()
-	if key == "" {
-		key = firstOf(env, p.v.keys)
-	}
-	h, err := provider.AppendHeader(nil, "Host", t.Base.Name)
+	h, err := p.credential(d)
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case key != "" && p.v.header != "":
-		h, err = provider.AppendHeader(h, p.v.header, key)
-	case key != "":
-		h, err = provider.AppendHeader(h, "Authorization", "Bearer "+key)
-	case p.v.quirks&azurePaths != 0 && env("AZURE_AD_TOKEN") != "":
-		h, err = provider.AppendHeader(h, "Authorization", "Bearer "+env("AZURE_AD_TOKEN"))
-	case !p.v.noKey && len(p.v.keys) > 0 && d.APIBase == "":
-		return nil, fmt.Errorf("no api_key, and %s is not set", strings.Join(p.v.keys, " and "))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("api_key: %w", err)
-	}
-	if p.v.quirks&organization != 0 {
-		org := d.Organization
-		if org == "" && d.APIBase == "" {
-			org = env("OPENAI_ORGANIZATION")
+	if q&organization != 0 && d.Organization != "" {
+		if h, err = provider.AppendHeader(h, "OpenAI-Organization", d.Organization); err != nil {
+			return nil, fmt.Errorf("organization: %w", err)
 		}
-		if org != "" {
-			if h, err = provider.AppendHeader(h, "OpenAI-Organization", org); err != nil {
-				return nil, fmt.Errorf("organization: %w", err)
+	}
+	if q&siteHeaders != 0 {
+		for header, param := range map[string]string{"HTTP-Referer": "or_site_url", "X-Title": "or_app_name"} {
+			if v, ok := d.Params[param].(string); ok && v != "" {
+				if h, err = provider.AppendHeader(h, header, v); err != nil {
+					return nil, fmt.Errorf("%s: %w", param, err)
+				}
 			}
 		}
 	}
-	for _, e := range p.v.extra {
-		if v := env(e.env); v != "" {
-			if h, err = provider.AppendHeader(h, e.header, v); err != nil {
-				return nil, fmt.Errorf("%s: %w", e.env, err)
-			}
-		}
-	}
-	t.Head = append(h, "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\nUser-Agent: gatehouse\r\n"...)
+	t.Head = append(h, "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"...)
 	return t, nil
 }
 
-func (p *Vendor) base(d *models.Deployment, env func(string) string) (provider.Base, error) {
-	text := d.APIBase
-	if text == "" {
-		text = firstOf(env, p.v.bases)
+// credential starts the header lines with the key.
+func (p *Vendor) credential(d *models.Deployment) ([]byte, error) {
+	header, value := "Authorization", "Bearer "
+	switch key := d.APIKey.Reveal(); {
+	case key != "" && p.v.header != "":
+		header, value = p.v.header, key
+	case key != "":
+		value += key
+	case p.v.quirks&azurePaths != 0 && d.Secrets["azure_ad_token"].IsSet():
+		value += d.Secrets["azure_ad_token"].Reveal()
+	case p.v.noKey || d.APIBase != "":
+		return nil, nil
+	default:
+		return nil, errors.New("no api_key for " + p.v.display)
 	}
+	h, err := provider.AppendHeader(nil, header, value)
+	if err != nil {
+		return nil, fmt.Errorf("api_key: %w", err)
+	}
+	return h, nil
+}
+
+func (p *Vendor) base(d *models.Deployment) (provider.Base, error) {
+	text := d.APIBase
 	if text == "" {
 		text = p.v.base
 	}
@@ -110,18 +109,15 @@ func (p *Vendor) base(d *models.Deployment, env func(string) string) (provider.B
 		return provider.Base{}, errors.New("no api_base: " + p.v.display + " has no address of its own")
 	}
 	if p.v.quirks&regionInHost != 0 {
-		region := firstOf(env, []string{"AWS_REGION_NAME", "AWS_REGION"})
-		if s, ok := d.Defaults["aws_region_name"].(string); ok && s != "" {
-			region = s
-		}
+		region, _ := d.Params["aws_region_name"].(string)
 		if region == "" {
 			region = "us-west-2"
 		}
-		text = strings.ReplaceAll(text, "{region}", region)
+		text = strings.ReplaceAll(text, "{region}", url.PathEscape(region))
 	}
 	b, err := provider.ParseBase(text)
 	if err != nil {
-		return b, fmt.Errorf("%w", err)
+		return b, err //nolint:wrapcheck // says it all
 	}
 	if p.v.v1 && b.Path == "" {
 		b.Path = "/v1"
@@ -131,32 +127,20 @@ func (p *Vendor) base(d *models.Deployment, env func(string) string) (provider.B
 
 // azure settles the API version and whether the base is that of Azure's v1 API, which has no version and no model in
 // its paths.
-func (p *Vendor) azure(t *provider.Target, d *models.Deployment, env func(string) string) {
+func azure(t *provider.Target, d *models.Deployment) {
 	t.APIVersion = d.APIVersion
-	if t.APIVersion == "" {
-		t.APIVersion = env("AZURE_API_VERSION")
-	}
 	if strings.HasSuffix(t.Base.Path, "/openai/v1") {
 		t.APIVersion = ""
 		return
-	}
-	if t.APIVersion == "" {
-		t.APIVersion = defaultAzureVersion
 	}
 	if v, err := url.ParseQuery(t.Base.Query); err == nil && v.Get("api-version") != "" {
 		t.APIVersion = v.Get("api-version")
 		t.Base.Query = ""
 	}
-	t.Base.Path = strings.TrimSuffix(t.Base.Path, "/openai")
-}
-
-func firstOf(env func(string) string, names []string) string {
-	for _, name := range names {
-		if v := env(name); v != "" {
-			return v
-		}
+	if t.APIVersion == "" {
+		t.APIVersion = defaultAzureVersion
 	}
-	return ""
+	t.Base.Path = strings.TrimSuffix(t.Base.Path, "/openai")
 }
 
 // Path appends the path of an operation.
