@@ -32,7 +32,7 @@ func (s *Store) AppendAudit(ctx context.Context, rows ...*models.AuditRow) error
 			Seq     int64
 			RowHash string
 		}
-		if err := db.Raw("SELECT seq, row_hash FROM audit_log ORDER BY seq DESC LIMIT 1").Scan(&last).Error; err != nil {
+		if err := db.Raw("SELECT seq, row_hash FROM audit_log ORDER BY seq DESC LIMIT 1").Find(&last).Error; err != nil {
 			return err
 		}
 		for _, row := range rows {
@@ -106,7 +106,7 @@ func (s *Store) ListAudit(ctx context.Context, f AuditFilter) (rows []models.Aud
 	}
 	w.like(f.Search, "actor_id", "changed_by", "action", "object_id", "ip", "request_id")
 	size, _ := Page{Size: f.Size}.limits()
-	err = s.read.WithContext(ctx).Raw("SELECT * FROM audit_log"+w.sql()+" ORDER BY seq DESC LIMIT ?", append(w.args, size+1)...).Scan(&rows).Error
+	err = s.read.WithContext(ctx).Raw("SELECT * FROM audit_log"+w.sql()+" ORDER BY seq DESC LIMIT ?", append(w.args, size+1)...).Find(&rows).Error
 	if err != nil {
 		return nil, false, fail("list the audit log", err)
 	}

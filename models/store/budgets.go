@@ -43,14 +43,14 @@ func (s *Store) BudgetsByID(ctx context.Context, ids []string) ([]models.Budget,
 // ListBudgets gives every budget with the number of rows that use it, by creation.
 func (s *Store) ListBudgets(ctx context.Context) ([]BudgetRow, error) {
 	var rows []BudgetRow
-	err := s.read.WithContext(ctx).Raw("SELECT b.*, " + budgetLinks + " FROM budgets b ORDER BY b.created_at, b.id").Scan(&rows).Error
+	err := s.read.WithContext(ctx).Raw("SELECT b.*, " + budgetLinks + " FROM budgets b ORDER BY b.created_at, b.id").Find(&rows).Error
 	return rows, fail("list budgets", err)
 }
 
 // BudgetLinks counts the rows that use one budget.
 func (s *Store) BudgetLinks(ctx context.Context, id string) (int64, error) {
 	var linked int64
-	err := s.read.WithContext(ctx).Raw("SELECT "+budgetLinks+" FROM budgets b WHERE b.id = ?", id).Scan(&linked).Error
+	err := s.read.WithContext(ctx).Raw("SELECT "+budgetLinks+" FROM budgets b WHERE b.id = ?", id).Find(&linked).Error
 	return linked, fail("count the users of a budget", err)
 }
 

@@ -70,7 +70,7 @@ func (s *Store) Counters(ctx context.Context, scopes ...string) (map[string]mode
 		return all, nil
 	}
 	var rows []counterRow
-	err := s.read.WithContext(ctx).Raw("SELECT "+counterColumns+" FROM counters WHERE scope IN ?", scopes).Scan(&rows).Error
+	err := s.read.WithContext(ctx).Raw("SELECT "+counterColumns+" FROM counters WHERE scope IN ?", scopes).Find(&rows).Error
 	for _, row := range rows {
 		all[row.Scope] = row.counter()
 	}
@@ -94,7 +94,7 @@ func (s *Store) SetSpent(ctx context.Context, scope string, spent models.Nano) (
 			lock += " FOR UPDATE"
 		}
 		row := counterRow{Scope: scope}
-		if err := db.Raw(lock, scope).Scan(&row).Error; err != nil {
+		if err := db.Raw(lock, scope).Find(&row).Error; err != nil {
 			return err
 		}
 		before = row.counter()
@@ -124,7 +124,7 @@ WHERE counters.window_start < excluded.window_start`, scope, start, next)
 func (s *Store) DueCounters(ctx context.Context, limit int) ([]models.Counter, error) {
 	var rows []counterRow
 	err := s.read.WithContext(ctx).Raw("SELECT "+counterColumns+" FROM counters WHERE resets_at <= ? ORDER BY resets_at, scope LIMIT ?",
-		models.At(s.opt.Now()).Micros(), limit).Scan(&rows).Error
+		models.At(s.opt.Now()).Micros(), limit).Find(&rows).Error
 	due := make([]models.Counter, len(rows))
 	for i, row := range rows {
 		due[i] = row.counter()
@@ -140,7 +140,7 @@ func (s *Store) ResetSpendOf(ctx context.Context, kinds ...string) (scopes []str
 		for _, kind := range kinds {
 			var some []string
 			if err := db.Raw("UPDATE counters SET spent = 0 WHERE spent <> 0 AND substr(scope, 1, CAST(? AS INTEGER)) = ? RETURNING scope",
-				len(kind)+1, kind+":").Scan(&some).Error; err != nil {
+				len(kind)+1, kind+":").Find(&some).Error; err != nil {
 				return err
 			}
 			scopes = append(scopes, some...)
@@ -170,7 +170,7 @@ func (s *Store) LastUsed(ctx context.Context, keyIDs []string) (map[string]model
 		KeyID      string
 		LastUsedAt models.Time
 	}
-	err := s.read.WithContext(ctx).Raw("SELECT key_id, last_used_at FROM counters WHERE key_id IN ? AND last_used_at > 0", keyIDs).Scan(&rows).Error
+	err := s.read.WithContext(ctx).Raw("SELECT key_id, last_used_at FROM counters WHERE key_id IN ? AND last_used_at > 0", keyIDs).Find(&rows).Error
 	for _, row := range rows {
 		used[row.KeyID] = row.LastUsedAt
 	}

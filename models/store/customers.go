@@ -41,7 +41,7 @@ func (s *Store) EnsureCustomers(ctx context.Context, ids []string, budgetID *str
 	}
 	return s.mutate(ctx, "add customers", func(db *gorm.DB) error {
 		var known []string
-		if err := db.Raw("SELECT id FROM customers WHERE id IN ?", ids).Scan(&known).Error; err != nil {
+		if err := db.Raw("SELECT id FROM customers WHERE id IN ?", ids).Find(&known).Error; err != nil {
 			return err
 		}
 		have := make(map[string]bool, len(known))
@@ -118,6 +118,6 @@ func (s *Store) ListCustomers(ctx context.Context, search string, page Page) ([]
 	var rows []CustomerRow
 	err = s.read.WithContext(ctx).Raw("SELECT e.*, COALESCE(c.spent, 0) AS spent, COALESCE(c.total, 0) AS total, c.resets_at,"+
 		" COALESCE(c.last_used_at, 0) AS last_used_at FROM customers e LEFT JOIN counters c ON c.scope = 'customer:' || e.id"+w.sql()+
-		" ORDER BY e.created_at DESC, e.id DESC LIMIT ? OFFSET ?", append(w.args, limit, offset)...).Scan(&rows).Error
+		" ORDER BY e.created_at DESC, e.id DESC LIMIT ? OFFSET ?", append(w.args, limit, offset)...).Find(&rows).Error
 	return rows, total, fail("list customers", err)
 }

@@ -19,7 +19,7 @@ import (
 // Errors: fault.Unavailable; what was sent before an error is true but not complete.
 func (s *Store) Changes(ctx context.Context, since int64, sink models.ChangeSink) (seq int64, err error) {
 	err = s.snapshot(ctx, func(db *gorm.DB) error {
-		if err := db.Raw("SELECT seq FROM config_seq").Scan(&seq).Error; err != nil {
+		if err := db.Raw("SELECT seq FROM config_seq").Find(&seq).Error; err != nil {
 			return err
 		}
 		if seq == since {

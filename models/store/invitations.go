@@ -45,7 +45,7 @@ func (s *Store) ClaimInvitation(ctx context.Context, hash string) (userID string
 		now := models.At(s.opt.Now())
 		return db.Raw(`UPDATE invitations SET accepted_at = ?, updated_at = ?, updated_by = user_id
 WHERE hash = ? AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > ? RETURNING user_id`,
-			now, now, hash, now).Scan(&userID).Error
+			now, now, hash, now).Find(&userID).Error
 	})
 	if err == nil && userID == "" {
 		err = fault.New(fault.Unauthenticated, "this invitation cannot be used")

@@ -81,7 +81,7 @@ func (s *Store) ListKeys(ctx context.Context, f KeyFilter, page Page) ([]KeyRow,
 		" JOIN keys k ON k.id = p.id LEFT JOIN counters c ON c.key_id = k.id" +
 		" LEFT JOIN teams t ON t.id = k.team_id LEFT JOIN users u ON u.id = k.user_id ORDER BY " + order
 	var rows []KeyRow
-	err = s.read.WithContext(ctx).Raw(query, append(w.args, limit, offset)...).Scan(&rows).Error
+	err = s.read.WithContext(ctx).Raw(query, append(w.args, limit, offset)...).Find(&rows).Error
 	return rows, total, fail("list keys", err)
 }
 
@@ -99,7 +99,7 @@ func (s *Store) ListDeletedKeys(ctx context.Context, f KeyFilter, page Page) ([]
 		" LEFT JOIN counters c ON c.key_id = k.id LEFT JOIN teams t ON t.id = k.team_id LEFT JOIN users u ON u.id = k.user_id" +
 		w.sql() + " ORDER BY k.deleted_at DESC, k.id DESC LIMIT ? OFFSET ?"
 	var rows []ArchivedKeyRow
-	err = s.read.WithContext(ctx).Raw(query, append(w.args, limit, offset)...).Scan(&rows).Error
+	err = s.read.WithContext(ctx).Raw(query, append(w.args, limit, offset)...).Find(&rows).Error
 	return rows, total, fail("list deleted keys", err)
 }
 
@@ -120,7 +120,7 @@ func (s *Store) KeyAliases(ctx context.Context, f KeyFilter, search string, page
 	limit, offset := page.limits()
 	var aliases []string
 	err = s.read.WithContext(ctx).Raw("SELECT k.alias FROM keys k"+w.sql()+" ORDER BY k.alias LIMIT ? OFFSET ?",
-		append(w.args, limit, offset)...).Scan(&aliases).Error
+		append(w.args, limit, offset)...).Find(&aliases).Error
 	return aliases, total, fail("list key aliases", err)
 }
 
@@ -172,6 +172,6 @@ func (s *Store) keyConditions(f KeyFilter) *where {
 // count counts the rows of a FROM clause under conditions.
 func (s *Store) count(ctx context.Context, from string, w *where) (int64, error) {
 	var total int64
-	err := s.read.WithContext(ctx).Raw("SELECT count(*) FROM "+from+w.sql(), w.args...).Scan(&total).Error
+	err := s.read.WithContext(ctx).Raw("SELECT count(*) FROM "+from+w.sql(), w.args...).Find(&total).Error
 	return total, fail("count rows", err)
 }

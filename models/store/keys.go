@@ -100,7 +100,7 @@ func (s *Store) InsertKey(ctx context.Context, key *models.Key) error {
 // secretIsNew refuses a hash that a rotated key still answers to; the unique index refuses the rest.
 func secretIsNew(db *gorm.DB, hash string) error {
 	var taken int64
-	if err := db.Raw("SELECT count(*) FROM old_secrets WHERE hash = ?", hash).Scan(&taken).Error; err != nil {
+	if err := db.Raw("SELECT count(*) FROM old_secrets WHERE hash = ?", hash).Find(&taken).Error; err != nil {
 		return err
 	}
 	if taken > 0 {
@@ -245,7 +245,7 @@ func (s *Store) KeyNames(ctx context.Context, ids []string) (map[string]KeyName,
 	var rows []KeyName
 	err := s.read.WithContext(ctx).Raw(`SELECT id, hash, key_name, alias, user_id, team_id, FALSE AS deleted FROM keys WHERE id IN ?
 UNION ALL
-SELECT id, hash, key_name, alias, user_id, team_id, TRUE AS deleted FROM keys_archive WHERE id IN ? AND rotated = FALSE`, ids, ids).Scan(&rows).Error
+SELECT id, hash, key_name, alias, user_id, team_id, TRUE AS deleted FROM keys_archive WHERE id IN ? AND rotated = FALSE`, ids, ids).Find(&rows).Error
 	if err != nil {
 		return nil, fail("load key names", err)
 	}

@@ -43,7 +43,7 @@ func (s *Store) members(ctx context.Context, condition string, ids []string) ([]
 	var rows []MemberRow
 	err := s.read.WithContext(ctx).Raw("SELECT m.*, u.email AS user_email, u.alias AS user_alias, u.role AS user_role, t.alias AS team_alias"+
 		" FROM memberships m JOIN teams t ON t.id = m.team_id LEFT JOIN users u ON u.id = m.user_id WHERE "+condition+
-		" ORDER BY m.team_id, m.created_at, m.user_id", ids).Scan(&rows).Error
+		" ORDER BY m.team_id, m.created_at, m.user_id", ids).Find(&rows).Error
 	return rows, fail("list members", err)
 }
 

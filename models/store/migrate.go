@@ -43,16 +43,19 @@ func migratePostgres(ctx context.Context, config *pgx.ConnConfig) (err error) {
 }
 
 func migrateSQLite(ctx context.Context, path string) (err error) {
-	// An exclusive connection: once it has the file, every other process waits until it is closed.
-	db, err := sql.Open("sqlite", sqliteDSN(path, "_pragma=locking_mode(EXCLUSIVE)", "_pragma=busy_timeout(30000)"))
+	// The lock is on a file beside the database: SQLite's own exclusive lock cannot be had while another process, such
+	// as a running gateway next to a command, has the database open.
+	unlock, err := lockFile(ctx, path+".lock")
+	if err != nil {
+		return fault.New(fault.Unavailable, "the database file cannot be locked").WithCause(err)
+	}
+	defer unlock()
+	db, err := sql.Open("sqlite", sqliteDSN(path))
 	if err != nil {
 		return fail("open the database", err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.SetMaxOpenConns(1)
-	if _, err := db.ExecContext(ctx, "BEGIN EXCLUSIVE; COMMIT"); err != nil {
-		return fail("lock the schema", err)
-	}
 	provider, err := goose.NewProvider(goose.DialectSQLite3, db, migrations.SQLite(),
 		goose.WithDisableGlobalRegistry(true), goose.WithTableName(schemaTable), goose.WithLogger(goose.NopLogger()))
 	if err != nil {

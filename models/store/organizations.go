@@ -93,7 +93,7 @@ func (s *Store) OrgMembershipsOfUsers(ctx context.Context, userIDs ...string) ([
 func (s *Store) orgMembers(ctx context.Context, condition string, ids []string) ([]OrgMemberRow, error) {
 	var rows []OrgMemberRow
 	err := s.read.WithContext(ctx).Raw("SELECT m.*, u.email AS user_email, u.alias AS user_alias FROM org_memberships m"+
-		" LEFT JOIN users u ON u.id = m.user_id WHERE "+condition+" ORDER BY m.organization_id, m.created_at, m.user_id", ids).Scan(&rows).Error
+		" LEFT JOIN users u ON u.id = m.user_id WHERE "+condition+" ORDER BY m.organization_id, m.created_at, m.user_id", ids).Find(&rows).Error
 	return rows, fail("list organization members", err)
 }
 

@@ -105,7 +105,7 @@ func (s *Store) Report(ctx context.Context, f ReportFilter, by ...Dimension) ([]
 	}
 	w := reportConditions(f)
 	var rows []ReportRow
-	err = s.read.WithContext(ctx).Raw("SELECT "+columns+", "+sums+" FROM daily_spend"+w.sql()+" GROUP BY "+columns+" ORDER BY "+columns, w.args...).Scan(&rows).Error
+	err = s.read.WithContext(ctx).Raw("SELECT "+columns+", "+sums+" FROM daily_spend"+w.sql()+" GROUP BY "+columns+" ORDER BY "+columns, w.args...).Find(&rows).Error
 	return rows, fail("report spend", err)
 }
 
@@ -118,7 +118,7 @@ func (s *Store) TopSpend(ctx context.Context, f ReportFilter, by Dimension, limi
 	w := reportConditions(f)
 	var rows []ReportRow
 	err = s.read.WithContext(ctx).Raw("SELECT "+column+", "+sums+" FROM daily_spend"+w.sql()+
-		" GROUP BY "+column+" ORDER BY sum(spend) DESC, "+column+" LIMIT ?", append(w.args, limit)...).Scan(&rows).Error
+		" GROUP BY "+column+" ORDER BY sum(spend) DESC, "+column+" LIMIT ?", append(w.args, limit)...).Find(&rows).Error
 	return rows, fail("report spend", err)
 }
 
@@ -126,7 +126,7 @@ func (s *Store) TopSpend(ctx context.Context, f ReportFilter, by Dimension, limi
 func (s *Store) TotalSpend(ctx context.Context, f ReportFilter) (Metrics, error) {
 	w := reportConditions(f)
 	var total Metrics
-	err := s.read.WithContext(ctx).Raw("SELECT "+sums+" FROM daily_spend"+w.sql(), w.args...).Scan(&total).Error
+	err := s.read.WithContext(ctx).Raw("SELECT "+sums+" FROM daily_spend"+w.sql(), w.args...).Find(&total).Error
 	return total, fail("report spend", err)
 }
 
@@ -184,7 +184,7 @@ func (s *Store) TopTags(ctx context.Context, f ReportFilter, tags []string, limi
 	w := tagConditions(f, tags)
 	var rows []TagRow
 	err := s.read.WithContext(ctx).Raw("SELECT tag, "+tagSums+" FROM daily_tags"+w.sql()+" GROUP BY tag ORDER BY sum(spend) DESC, tag LIMIT ?",
-		append(w.args, limit)...).Scan(&rows).Error
+		append(w.args, limit)...).Find(&rows).Error
 	return rows, fail("report tags", err)
 }
 
@@ -192,7 +192,7 @@ func (s *Store) TopTags(ctx context.Context, f ReportFilter, tags []string, limi
 func (s *Store) DailyTags(ctx context.Context, f ReportFilter, tags []string) ([]TagRow, error) {
 	w := tagConditions(f, tags)
 	var rows []TagRow
-	err := s.read.WithContext(ctx).Raw("SELECT day, tag, "+tagSums+" FROM daily_tags"+w.sql()+" GROUP BY day, tag ORDER BY day, tag", w.args...).Scan(&rows).Error
+	err := s.read.WithContext(ctx).Raw("SELECT day, tag, "+tagSums+" FROM daily_tags"+w.sql()+" GROUP BY day, tag ORDER BY day, tag", w.args...).Find(&rows).Error
 	return rows, fail("report tags", err)
 }
 
@@ -200,7 +200,7 @@ func (s *Store) DailyTags(ctx context.Context, f ReportFilter, tags []string) ([
 func (s *Store) TagNames(ctx context.Context, visible Scope) ([]string, error) {
 	w := tagConditions(ReportFilter{Visible: visible}, nil)
 	var names []string
-	err := s.read.WithContext(ctx).Raw("SELECT DISTINCT tag FROM daily_tags"+w.sql()+" ORDER BY tag", w.args...).Scan(&names).Error
+	err := s.read.WithContext(ctx).Raw("SELECT DISTINCT tag FROM daily_tags"+w.sql()+" ORDER BY tag", w.args...).Find(&names).Error
 	return names, fail("list tags", err)
 }
 
@@ -209,7 +209,7 @@ func (s *Store) EndUserNames(ctx context.Context, visible Scope) ([]string, erro
 	w := reportConditions(ReportFilter{Visible: visible})
 	w.add("end_user <> ''")
 	var names []string
-	err := s.read.WithContext(ctx).Raw("SELECT DISTINCT end_user FROM daily_spend"+w.sql()+" ORDER BY end_user", w.args...).Scan(&names).Error
+	err := s.read.WithContext(ctx).Raw("SELECT DISTINCT end_user FROM daily_spend"+w.sql()+" ORDER BY end_user", w.args...).Find(&names).Error
 	return names, fail("list end users", err)
 }
 

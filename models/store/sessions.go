@@ -50,7 +50,7 @@ func (s *Store) TakeFlash(ctx context.Context, hash string) (flash string, err e
 		if s.postgres {
 			lock += " FOR UPDATE"
 		}
-		if err := db.Raw(lock, hash).Scan(&flash).Error; err != nil || flash == "" {
+		if err := db.Raw(lock, hash).Find(&flash).Error; err != nil || flash == "" {
 			return err
 		}
 		return db.Exec("UPDATE sessions SET flash = '' WHERE hash = ?", hash).Error

@@ -104,7 +104,7 @@ func (s *Store) insertCalls(db *gorm.DB, calls []models.Spend) (map[string]bool,
 		other = "spend_records"
 	}
 	var known []string
-	if err := db.Raw("SELECT id FROM "+other+" WHERE id IN ?", ids).Scan(&known).Error; err != nil {
+	if err := db.Raw("SELECT id FROM "+other+" WHERE id IN ?", ids).Find(&known).Error; err != nil {
 		return nil, err
 	}
 	var rows [][]any
@@ -123,9 +123,9 @@ func (s *Store) insertCalls(db *gorm.DB, calls []models.Spend) (map[string]bool,
 		into = "spend_seen (id, at)"
 	}
 	fresh := make(map[string]bool, len(rows))
-	err := insertRows(db, into, rows, " ON CONFLICT (id) DO NOTHING RETURNING id", func(db *gorm.DB) error {
+	err := insertRows(into, rows, " ON CONFLICT (id) DO NOTHING RETURNING id", func(query string, args []any) error {
 		var ids []string
-		err := db.Scan(&ids).Error
+		err := db.Raw(query, args...).Find(&ids).Error
 		for _, id := range ids {
 			fresh[id] = true
 		}
@@ -136,7 +136,7 @@ func (s *Store) insertCalls(db *gorm.DB, calls []models.Spend) (map[string]bool,
 
 // insertRows writes rows in as few statements as parameters allow, in sizes that are powers of two, so that the server
 // meets the same few statements again and again and need not plan each batch anew.
-func insertRows(db *gorm.DB, into string, rows [][]any, ending string, run func(*gorm.DB) error) error {
+func insertRows(into string, rows [][]any, ending string, run func(query string, args []any) error) error {
 	for len(rows) > 0 {
 		n := 256
 		for n > len(rows) {
@@ -148,7 +148,7 @@ func insertRows(db *gorm.DB, into string, rows [][]any, ending string, run func(
 		}
 		one := "(?" + strings.Repeat(",?", len(rows[0])-1) + ")"
 		query := "INSERT INTO " + into + " VALUES " + one + strings.Repeat(","+one, n-1) + ending
-		if err := run(db.Raw(query, args...)); err != nil {
+		if err := run(query, args); err != nil {
 			return err
 		}
 		rows = rows[n:]
@@ -156,10 +156,9 @@ func insertRows(db *gorm.DB, into string, rows [][]any, ending string, run func(
 	return nil
 }
 
-// execute runs a statement that gives no rows.
-func execute(db *gorm.DB) error {
-	var none []int64
-	return db.Scan(&none).Error
+// executor runs statements that give no rows.
+func executor(db *gorm.DB) func(query string, args []any) error {
+	return func(query string, args []any) error { return db.Exec(query, args...).Error }
 }
 
 // charge is what one batch adds to one window of one scope.
@@ -209,13 +208,13 @@ func chargeScopes(db *gorm.DB, calls []models.Spend) error {
 			}
 			rows = append(rows, []any{c.scope, c.window, c.resets, int64(c.spend), int64(c.spend), c.lastUse})
 		}
-		err := insertRows(db, "counters (scope, window_start, resets_at, spent, total, last_used_at)", rows, ` ON CONFLICT (scope) DO UPDATE SET
+		err := insertRows("counters (scope, window_start, resets_at, spent, total, last_used_at)", rows, ` ON CONFLICT (scope) DO UPDATE SET
   total = counters.total + excluded.total,
   spent = CASE WHEN excluded.window_start = counters.window_start THEN counters.spent + excluded.spent
     WHEN excluded.window_start > counters.window_start THEN excluded.spent ELSE counters.spent END,
   resets_at = CASE WHEN excluded.window_start > counters.window_start THEN excluded.resets_at ELSE counters.resets_at END,
   window_start = CASE WHEN excluded.window_start > counters.window_start THEN excluded.window_start ELSE counters.window_start END,
-  last_used_at = CASE WHEN excluded.last_used_at > counters.last_used_at THEN excluded.last_used_at ELSE counters.last_used_at END`, execute)
+  last_used_at = CASE WHEN excluded.last_used_at > counters.last_used_at THEN excluded.last_used_at ELSE counters.last_used_at END`, executor(db))
 		if err != nil {
 			return err
 		}

@@ -54,7 +54,7 @@ func (s *Store) ListSpend(ctx context.Context, q SpendQuery) (SpendPage, error) 
 	w := spendConditions(q)
 	if q.Counts {
 		err := s.read.WithContext(ctx).Raw("SELECT count(*) FROM (SELECT 1 FROM spend_records"+w.sql()+fmt.Sprintf(" LIMIT %d) x", CountCap),
-			w.args...).Scan(&page.Total).Error
+			w.args...).Find(&page.Total).Error
 		if err != nil {
 			return page, fail("count calls", err)
 		}
@@ -80,7 +80,7 @@ func (s *Store) ListSpend(ctx context.Context, q SpendQuery) (SpendPage, error) 
 		offset = 0
 	}
 	err = s.read.WithContext(ctx).Raw("SELECT * FROM spend_records"+w.sql()+" ORDER BY "+order+" LIMIT ? OFFSET ?",
-		append(w.args, limit+1, offset)...).Scan(&page.Rows).Error
+		append(w.args, limit+1, offset)...).Find(&page.Rows).Error
 	if err != nil {
 		return page, fail("list calls", err)
 	}

@@ -115,7 +115,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	var one int
-	return fail("ping the database", s.read.WithContext(ctx).Raw("SELECT 1").Scan(&one).Error)
+	return fail("ping the database", s.read.WithContext(ctx).Raw("SELECT 1").Find(&one).Error)
 }
 
 // IsPostgres says which of the two databases this is, for the start-up line and the readiness page.

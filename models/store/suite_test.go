@@ -22,7 +22,10 @@ func on(t *testing.T, test func(t *testing.T, s *store.Store, clock *testkit.Clo
 	t.Helper()
 	t.Parallel()
 	for name, address := range map[string]func(testing.TB) string{
-		"sqlite":   func(tb testing.TB) string { tb.Helper(); return "sqlite:" + filepath.Join(tb.TempDir(), "gatehouse.db") },
+		"sqlite": func(tb testing.TB) string {
+			tb.Helper()
+			return "sqlite:" + filepath.Join(tb.TempDir(), "gatehouse.db")
+		},
 		"postgres": func(tb testing.TB) string { tb.Helper(); return testkit.Postgres(tb, migrated) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -130,18 +133,20 @@ func (r *recorder) Key(k *models.Key) {
 	}
 	r.keys[k.ID] = *k
 }
-func (r *recorder) OldSecret(o *models.OldSecret)         { r.note("old_secret", o.Hash) }
-func (r *recorder) Team(v *models.Team)                   { r.note("team", v.ID) }
-func (r *recorder) User(v *models.User)                   { r.note("user", v.ID) }
-func (r *recorder) Membership(v *models.Membership)       { r.note("membership", v.TeamID+"/"+v.UserID) }
-func (r *recorder) Organization(v *models.Organization)   { r.note("organization", v.ID) }
-func (r *recorder) OrgMembership(v *models.OrgMembership) { r.note("org_membership", v.OrgID+"/"+v.UserID) }
-func (r *recorder) Budget(v *models.Budget)               { r.note("budget", v.ID) }
-func (r *recorder) Customer(v *models.Customer)           { r.note("customer", v.ID) }
-func (r *recorder) Deployment(v *models.DeploymentRow)    { r.note("deployment", v.ID) }
-func (r *recorder) AccessGroup(v *models.AccessGroup)     { r.note("access_group", v.Name) }
-func (r *recorder) Setting(v *models.Setting)             { r.note("setting", v.Name) }
-func (r *recorder) Deleted(table, id string)              { r.note("deleted", table+" "+id) }
+func (r *recorder) OldSecret(o *models.OldSecret)       { r.note("old_secret", o.Hash) }
+func (r *recorder) Team(v *models.Team)                 { r.note("team", v.ID) }
+func (r *recorder) User(v *models.User)                 { r.note("user", v.ID) }
+func (r *recorder) Membership(v *models.Membership)     { r.note("membership", v.TeamID+"/"+v.UserID) }
+func (r *recorder) Organization(v *models.Organization) { r.note("organization", v.ID) }
+func (r *recorder) OrgMembership(v *models.OrgMembership) {
+	r.note("org_membership", v.OrgID+"/"+v.UserID)
+}
+func (r *recorder) Budget(v *models.Budget)            { r.note("budget", v.ID) }
+func (r *recorder) Customer(v *models.Customer)        { r.note("customer", v.ID) }
+func (r *recorder) Deployment(v *models.DeploymentRow) { r.note("deployment", v.ID) }
+func (r *recorder) AccessGroup(v *models.AccessGroup)  { r.note("access_group", v.Name) }
+func (r *recorder) Setting(v *models.Setting)          { r.note("setting", v.Name) }
+func (r *recorder) Deleted(table, id string)           { r.note("deleted", table+" "+id) }
 
 func changes(t *testing.T, s *store.Store, since int64) (*recorder, int64) {
 	t.Helper()

@@ -113,7 +113,7 @@ func (s *Store) ListTeams(ctx context.Context, f TeamFilter, page Page) ([]TeamR
 		" ORDER BY " + order + " LIMIT ? OFFSET ?) p" +
 		" JOIN teams t ON t.id = p.id JOIN counters c ON c.scope = 'team:' || t.id ORDER BY " + order
 	var rows []TeamRow
-	err = s.read.WithContext(ctx).Raw(query, append(w.args, limit, offset)...).Scan(&rows).Error
+	err = s.read.WithContext(ctx).Raw(query, append(w.args, limit, offset)...).Find(&rows).Error
 	return rows, total, fail("list teams", err)
 }
 

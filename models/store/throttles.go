@@ -13,7 +13,7 @@ import (
 // were none.
 func (s *Store) Throttle(ctx context.Context, subject string) (models.Throttle, error) {
 	t := models.Throttle{Subject: subject}
-	err := s.read.WithContext(ctx).Raw("SELECT * FROM login_throttles WHERE subject = ?", subject).Scan(&t).Error
+	err := s.read.WithContext(ctx).Raw("SELECT * FROM login_throttles WHERE subject = ?", subject).Find(&t).Error
 	return t, fail("load a throttle", err)
 }
 
@@ -27,7 +27,7 @@ func (s *Store) CountAttempt(ctx context.Context, subject string, window time.Du
 ON CONFLICT (subject) DO UPDATE SET
   attempts = CASE WHEN login_throttles.window_start = excluded.window_start THEN login_throttles.attempts + 1 ELSE 1 END,
   window_start = excluded.window_start, updated_at = excluded.updated_at
-RETURNING *`, clean(subject), start, models.At(now)).Scan(&t).Error
+RETURNING *`, clean(subject), start, models.At(now)).Find(&t).Error
 	})
 	return t, err
 }
@@ -39,7 +39,7 @@ func (s *Store) CountFailure(ctx context.Context, subject string, blockedUntil m
 		return db.Raw(`INSERT INTO login_throttles (subject, failures, blocked_until, updated_at) VALUES (?, 1, ?, ?)
 ON CONFLICT (subject) DO UPDATE SET failures = login_throttles.failures + 1, updated_at = excluded.updated_at,
   blocked_until = CASE WHEN excluded.blocked_until > login_throttles.blocked_until THEN excluded.blocked_until ELSE login_throttles.blocked_until END
-RETURNING *`, clean(subject), blockedUntil, models.At(s.opt.Now())).Scan(&t).Error
+RETURNING *`, clean(subject), blockedUntil, models.At(s.opt.Now())).Find(&t).Error
 	})
 	return t, err
 }
@@ -64,7 +64,7 @@ func (s *Store) PurgeThrottles(ctx context.Context, before models.Time) (count i
 // KnownNetwork says whether this user has signed in from this network before.
 func (s *Store) KnownNetwork(ctx context.Context, userID, network string) (bool, error) {
 	var n int64
-	err := s.read.WithContext(ctx).Raw("SELECT count(*) FROM login_networks WHERE user_id = ? AND network = ?", userID, network).Scan(&n).Error
+	err := s.read.WithContext(ctx).Raw("SELECT count(*) FROM login_networks WHERE user_id = ? AND network = ?", userID, network).Find(&n).Error
 	return n > 0, fail("look up a network", err)
 }
 

@@ -26,7 +26,7 @@ func (s *Store) Change(ctx context.Context, fn func(tx *Store) error) (seq int64
 	err = s.transact(ctx, s.write, func(tx *Store) error {
 		var before int64
 		if !s.postgres {
-			if err := tx.write.WithContext(ctx).Raw("SELECT seq FROM config_seq").Scan(&before).Error; err != nil {
+			if err := tx.write.WithContext(ctx).Raw("SELECT seq FROM config_seq").Find(&before).Error; err != nil {
 				return fail("read the config sequence", err)
 			}
 		}
@@ -52,7 +52,7 @@ func (s *Store) changedSeq(ctx context.Context, before int64) (int64, error) {
 	if s.postgres {
 		query = "SELECT COALESCE(CAST(NULLIF(current_setting('gatehouse.seq', true), '') AS BIGINT), 0)"
 	}
-	if err := s.write.WithContext(ctx).Raw(query).Scan(&seq).Error; err != nil {
+	if err := s.write.WithContext(ctx).Raw(query).Find(&seq).Error; err != nil {
 		return 0, fail("read the config sequence", err)
 	}
 	if seq == before {

@@ -134,7 +134,7 @@ func (s *Store) ListUsers(ctx context.Context, f UserFilter, page Page) ([]UserR
 		" JOIN users u ON u.id = p.id JOIN counters c ON c.scope = 'user:' || u.id ORDER BY " + order
 	args := append([]any{models.UISessionTeam}, w.args...)
 	var rows []UserRow
-	err = s.read.WithContext(ctx).Raw(query, append(args, limit, offset)...).Scan(&rows).Error
+	err = s.read.WithContext(ctx).Raw(query, append(args, limit, offset)...).Find(&rows).Error
 	return rows, total, fail("list users", err)
 }
 
