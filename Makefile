@@ -10,7 +10,7 @@ RUN     ?= --data ./data
 export GOLANGCI_LINT
 
 .DEFAULT_GOAL := help
-.PHONY: help run build dev generate fmt lint test test-unit e2e bench ci clean
+.PHONY: help run build dev generate fmt lint test test-unit e2e bench seed ci clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ e2e: ## the browser journeys and the SDK tests, against the real binary
 
 bench: ## benchmarks of the hot path, six runs, for benchstat
 	go test -run '^$$' -bench . -benchmem -count 6 ./proxy/...
+
+seed: ## sample teams, people and keys for a gateway that runs here (needs LITELLM_MASTER_KEY)
+	node tools/seed.mjs
 
 ci: test ## what CI runs
 
