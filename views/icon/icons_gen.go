@@ -39,6 +39,11 @@ func Boxes(class string) templ.Component {
 	return draw(class, `<path d="M2.97 12.92A2 2 0 0 0 2 14.63v3.24a2 2 0 0 0 .97 1.71l3 1.8a2 2 0 0 0 2.06 0L12 19v-5.5l-5-3-4.03 2.42Z"/><path d="m7 16.5-4.74-2.85"/><path d="m7 16.5 5-3"/><path d="M7 16.5v5.17"/><path d="M12 13.5V19l3.97 2.38a2 2 0 0 0 2.06 0l3-1.8a2 2 0 0 0 .97-1.71v-3.24a2 2 0 0 0-.97-1.71L17 10.5l-5 3Z"/><path d="m17 16.5-5-3"/><path d="m17 16.5 4.74-2.85"/><path d="M17 16.5v5.17"/><path d="M7.97 4.42A2 2 0 0 0 7 6.13v4.37l5 3 5-3V6.13a2 2 0 0 0-.97-1.71l-3-1.8a2 2 0 0 0-2.06 0l-3 1.8Z"/><path d="M12 8 7.26 5.15"/><path d="m12 8 4.74-2.85"/><path d="M12 13.5V8"/>`)
 }
 
+// Calendar is Lucide's "calendar".
+func Calendar(class string) templ.Component {
+	return draw(class, `<path d="M8 2v3"/><path d="M16 2v3"/><rect x="3" y="3" width="18" height="18" rx="2"/><path d="M3 9h18"/>`)
+}
+
 // ChartColumn is Lucide's "chart-column".
 func ChartColumn(class string) templ.Component {
 	return draw(class, `<path d="M3 3v16a2 2 0 0 0 2 2h16"/><path d="M18 17V9"/><path d="M13 17V5"/><path d="M8 17v-3"/>`)
@@ -149,6 +154,11 @@ func LayoutDashboard(class string) templ.Component {
 	return draw(class, `<rect width="7" height="9" x="3" y="3" rx="1"/><rect width="7" height="5" x="14" y="3" rx="1"/><rect width="7" height="9" x="14" y="12" rx="1"/><rect width="7" height="5" x="3" y="16" rx="1"/>`)
 }
 
+// Link is Lucide's "link".
+func Link(class string) templ.Component {
+	return draw(class, `<path d="M10 13a5 5 0 0 0 7.54.54l3-3a5 5 0 0 0-7.07-7.07l-1.72 1.71"/><path d="M14 11a5 5 0 0 0-7.54-.54l-3 3a5 5 0 0 0 7.07 7.07l1.71-1.71"/>`)
+}
+
 // ListFilter is Lucide's "list-filter".
 func ListFilter(class string) templ.Component {
 	return draw(class, `<path d="M2 5h20"/><path d="M6 12h12"/><path d="M9 19h6"/>`)
@@ -182,6 +192,11 @@ func Monitor(class string) templ.Component {
 // Moon is Lucide's "moon".
 func Moon(class string) templ.Component {
 	return draw(class, `<path d="M20.985 12.486a9 9 0 1 1-9.473-9.472c.405-.022.617.46.402.803a6 6 0 0 0 8.268 8.268c.344-.215.825-.004.803.401"/>`)
+}
+
+// Pencil is Lucide's "pencil".
+func Pencil(class string) templ.Component {
+	return draw(class, `<path d="M21.174 6.812a1 1 0 0 0-3.986-3.987L3.842 16.174a2 2 0 0 0-.5.83l-1.321 4.352a.5.5 0 0 0 .623.622l4.353-1.32a2 2 0 0 0 .83-.497z"/><path d="m15 5 4 4"/>`)
 }
 
 // Plus is Lucide's "plus".
@@ -237,6 +252,21 @@ func Trash2(class string) templ.Component {
 // TriangleAlert is Lucide's "triangle-alert".
 func TriangleAlert(class string) templ.Component {
 	return draw(class, `<path d="m21.73 18-8-14a2 2 0 0 0-3.48 0l-8 14A2 2 0 0 0 4 21h16a2 2 0 0 0 1.73-3"/><path d="M12 9v4"/><path d="M12 17h.01"/>`)
+}
+
+// Upload is Lucide's "upload".
+func Upload(class string) templ.Component {
+	return draw(class, `<path d="M12 3v12"/><path d="m17 8-5-5-5 5"/><path d="M21 15v4a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2v-4"/>`)
+}
+
+// UserMinus is Lucide's "user-minus".
+func UserMinus(class string) templ.Component {
+	return draw(class, `<path d="M16 21v-2a4 4 0 0 0-4-4H6a4 4 0 0 0-4 4v2"/><circle cx="9" cy="7" r="4"/><line x1="22" x2="16" y1="11" y2="11"/>`)
+}
+
+// UserPlus is Lucide's "user-plus".
+func UserPlus(class string) templ.Component {
+	return draw(class, `<path d="M16 21v-2a4 4 0 0 0-4-4H6a4 4 0 0 0-4 4v2"/><circle cx="9" cy="7" r="4"/><line x1="19" x2="19" y1="8" y2="14"/><line x1="22" x2="16" y1="11" y2="11"/>`)
 }
 
 // UserRound is Lucide's "user-round".
