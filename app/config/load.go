@@ -27,7 +27,7 @@ func Load(path string, env []string) (*Config, *Report) {
 	dir := "."
 	if path != "" {
 		dir = filepath.Dir(path)
-		if root := l.readFile(path); root != nil {
+		if root := l.readFile(path, ref{}); root != nil {
 			l.root = root
 			l.include(root, dir)
 		}

@@ -58,7 +58,8 @@ func (l *loader) getenv(name string) string { return l.env[name] }
 // deployment reads one entry; info is its model_info block, for the line numbers.
 func (l *loader) deployment(s *section) (d models.Deployment, info *value) {
 	name := l.text(s.ref("model_name"), must)
-	params := l.section(s.ref("litellm_params"), must)
+	given := s.ref("litellm_params")
+	params := l.section(given, must)
 	block := l.section(s.ref("model_info"), must)
 	d, problems := models.ParseDeployment(name, params.v.plainMap(), block.v.plainMap())
 	d.FromConfig = true
@@ -66,6 +67,7 @@ func (l *loader) deployment(s *section) (d models.Deployment, info *value) {
 		place := s.v.at(strings.Split(p.Path, ".")...)
 		switch {
 		case p.Path == "litellm_params.model" && place.missing != "": // said below, and it disables
+		case p.Path == "litellm_params.model" && params.v == nil && !given.isNull(): // said above
 		case p.Fatal:
 			l.fault(place, join(s.path, p.Path), "%s", p.Message)
 		default:

@@ -22,27 +22,33 @@ const (
 
 var yamlLine = regexp.MustCompile(`line (\d+)`)
 
-// readFile parses one YAML file. A fault is reported and gives nil.
-func (l *loader) readFile(path string) *value {
+// readFile parses one YAML file. A fault is reported, at from when another file names this one, and gives nil.
+func (l *loader) readFile(path string, from ref) *value {
 	name := displayName(path)
+	unreadable := func(why string) *value {
+		if from.value != nil {
+			l.fault(from.value, from.path, "%s", why)
+		} else {
+			l.faultAt(name, 0, "", "%s", why)
+		}
+		return nil
+	}
 	file, err := os.Open(path)
 	if err != nil {
-		l.faultAt(name, 0, "", "cannot be read: %s", reason(err))
-		return nil
+		return unreadable("cannot be read: " + reason(err))
 	}
 	defer func() { _ = file.Close() }()
 	data, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
 	switch {
 	case err != nil:
-		l.faultAt(name, 0, "", "cannot be read: %s", reason(err))
-		return nil
+		return unreadable("cannot be read: " + reason(err))
 	case len(data) > maxFileBytes:
-		l.faultAt(name, 0, "", "is larger than 16 MiB")
-		return nil
+		return unreadable("is larger than 16 MiB")
 	}
 	return l.parse(name, data)
 }
 
+// displayName is how findings name a file: the path of the machine says nothing to the reader of the file.
 func displayName(path string) string { return filepath.Base(path) }
 
 // reason is the system's word for a failure, without the path.
@@ -212,6 +218,7 @@ func (c *converter) mapping(v *value, n *yaml.Node, depth int) {
 // include merges the files named by include: a list is appended, anything else replaces what the main file has.
 func (l *loader) include(root *value, dir string) {
 	list := root.get("include")
+	l.resolve(list, "include")
 	if list.isNull() {
 		return
 	}
@@ -232,7 +239,7 @@ func (l *loader) include(root *value, dir string) {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(dir, name)
 		}
-		more := l.readFile(name)
+		more := l.readFile(name, ref{e, path})
 		if more == nil {
 			continue
 		}
