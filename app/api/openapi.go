@@ -129,8 +129,14 @@ var (
 	typeSecret = reflect.TypeFor[models.Secret]()
 )
 
-// optional is what a field that tells absent from null has: the type inside.
-type optional interface{ Inner() reflect.Type }
+// inside is the type that a control.Opt holds; false for every other type.
+func inside(t reflect.Type) (reflect.Type, bool) {
+	if t.Kind() != reflect.Struct || !strings.HasPrefix(t.Name(), "Opt[") {
+		return nil, false
+	}
+	f, ok := t.FieldByName("Value")
+	return f.Type, ok
+}
 
 func (g *schemas) of(t reflect.Type) object {
 	switch t {
@@ -143,8 +149,8 @@ func (g *schemas) of(t reflect.Type) object {
 	case typeSecret:
 		return object{"type": "string"}
 	}
-	if o, ok := reflect.Zero(t).Interface().(optional); ok {
-		return nullable(g.of(o.Inner()))
+	if inner, ok := inside(t); ok {
+		return nullable(g.of(inner))
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
