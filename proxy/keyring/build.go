@@ -135,7 +135,7 @@ func (b *build) OldSecret(o *models.OldSecret) {
 		b.errs = append(b.errs, fmt.Errorf("old secret of key %s: %w", o.KeyID, err))
 		return
 	}
-	b.old.set(hash[0], hash, &oldSecret{keyID: b.pool.str(o.KeyID), expiresAt: o.ExpiresAt.Micros(), seq: o.Seq})
+	b.old.set(hash[0], hash, &oldSecret{keyID: b.pool.str(o.KeyID), expiresAt: o.ExpiresAt.Micros()})
 }
 
 func parseHash(text string) (hash [32]byte, err error) {

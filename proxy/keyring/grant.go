@@ -24,7 +24,6 @@ type Grant struct {
 	more                  *more
 
 	ExpiresAt int64 // Unix µs; 0 = never
-	seq       int64
 
 	idLen, nameLen uint32
 	Blocked        bool
@@ -71,8 +70,8 @@ func newGrant(p *pool, k *models.Key) (*Grant, error) {
 	g := &Grant{
 		TeamID: p.ptr(k.TeamID), UserID: p.ptr(k.UserID), OrgID: p.ptr(k.OrgID), BudgetID: p.ptr(k.BudgetID),
 		Models: p.list(k.Models, k.AccessGroupIDs), limits: p.limits(&k.Limits, 0),
-		Blocked: k.Blocked != nil && *k.Blocked, seq: k.Seq,
-		idLen: uint32(len(k.ID)), nameLen: uint32(len(k.Name)), //nolint:gosec // columns of a row
+		Blocked: k.Blocked != nil && *k.Blocked,
+		idLen:   uint32(len(k.ID)), nameLen: uint32(len(k.Name)), //nolint:gosec // columns of a row
 	}
 	if n, err := hex.Decode(g.hash[:], []byte(k.Hash)); err != nil || n != len(g.hash) || len(k.Hash) != 2*len(g.hash) {
 		return nil, fmt.Errorf("key %s has no SHA-256 for a hash", k.ID)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,9 @@ type Source interface {
 
 // awaitLimit is how long a service waits for its own change to be enforced here.
 const awaitLimit = 2 * time.Second
+
+// manyKeys is where giving the garbage of the first read back to the system is worth a garbage collection.
+const manyKeys = 100_000
 
 // Options are what a Ring is made of. Source, Decode and Now are needed.
 type Options struct {
@@ -131,6 +135,9 @@ func (r *Ring) Load(ctx context.Context) error {
 		r.publish(b.finish(seq))
 	}
 	r.fresh.Store(&began)
+	if cur.seq == 0 && b.next.count > manyKeys {
+		debug.FreeOSMemory() // reading a large table leaves as much garbage as it makes keys; once, before serving
+	}
 	return nil
 }
 

@@ -15,7 +15,6 @@ type Team struct {
 	DisableFallbacks        bool
 	limits                  *Limits
 	memberLimits            *Limits // defaults for members without a figure of their own
-	seq                     int64
 }
 
 // User is a person as a request needs it.
@@ -25,7 +24,6 @@ type User struct {
 	Blocked   bool
 	Models    *List
 	limits    *Limits
-	seq       int64
 }
 
 // Member is a person's place in a team.
@@ -33,14 +31,12 @@ type Member struct {
 	TeamID, UserID, Scope string
 	Role                  models.TeamRole
 	BudgetID              string
-	seq                   int64
 }
 
 // Org is an organization as a request needs it.
 type Org struct {
 	ID, Scope, Alias, BudgetID string
 	Models                     *List
-	seq                        int64
 }
 
 // Customer is a known end user.
@@ -51,25 +47,22 @@ type Customer struct {
 	Region       string
 	DefaultModel string
 	limits       *Limits
-	seq          int64
 }
 
 type budgetRow struct {
 	limits Limits
-	seq    int64
 }
 
 type oldSecret struct {
 	keyID     string
 	expiresAt int64
-	seq       int64
 }
 
 func newTeam(p *pool, t *models.Team) *Team {
 	meta := readMeta(p, t.Metadata)
 	team := &Team{
 		ID: p.str(t.ID), Scope: models.ScopeTeam(t.ID), Alias: p.ptr(t.Alias), OrgID: p.ptr(t.OrgID),
-		Models: p.list(t.Models, nil), Blocked: t.Blocked, limits: p.limits(&t.Limits, 0), seq: t.Seq,
+		Models: p.list(t.Models, nil), Blocked: t.Blocked, limits: p.limits(&t.Limits, 0),
 		Tags: meta.tags, BudgetMode: meta.mode, DisableFallbacks: meta.disableFallbacks,
 		memberLimits: p.limits(&models.Limits{
 			MaxBudget: t.MemberBudget, BudgetDuration: t.MemberBudgetDuration, RPMLimit: t.MemberRPMLimit, TPMLimit: t.MemberTPMLimit,
@@ -84,33 +77,33 @@ func newTeam(p *pool, t *models.Team) *Team {
 func newUser(p *pool, u *models.User) *User {
 	return &User{
 		ID: p.str(u.ID), Scope: models.ScopeUser(u.ID), Role: u.Role, Blocked: u.Blocked,
-		Models: p.list(u.Models, nil), limits: p.limits(&u.Limits, 0), seq: u.Seq,
+		Models: p.list(u.Models, nil), limits: p.limits(&u.Limits, 0),
 	}
 }
 
 func newMember(p *pool, m *models.Membership) *Member {
 	return &Member{
 		TeamID: p.str(m.TeamID), UserID: p.str(m.UserID), Scope: models.ScopeMember(m.TeamID, m.UserID),
-		Role: m.Role, BudgetID: p.ptr(m.BudgetID), seq: m.Seq,
+		Role: m.Role, BudgetID: p.ptr(m.BudgetID),
 	}
 }
 
 func newOrg(p *pool, o *models.Organization) *Org {
 	return &Org{
 		ID: p.str(o.ID), Scope: models.ScopeOrg(o.ID), Alias: p.ptr(o.Alias), BudgetID: p.str(o.BudgetID),
-		Models: p.list(o.Models, nil), seq: o.Seq,
+		Models: p.list(o.Models, nil),
 	}
 }
 
 func newCustomer(p *pool, c *models.Customer) *Customer {
 	return &Customer{
 		ID: p.str(c.ID), Scope: models.ScopeCustomer(c.ID), Blocked: c.Blocked, BudgetID: p.ptr(c.BudgetID),
-		Region: p.ptr(c.Region), DefaultModel: p.ptr(c.DefaultModel), limits: p.limits(&c.Limits, 0), seq: c.Seq,
+		Region: p.ptr(c.Region), DefaultModel: p.ptr(c.DefaultModel), limits: p.limits(&c.Limits, 0),
 	}
 }
 
 func newBudget(p *pool, b *models.Budget) *budgetRow {
-	row := &budgetRow{seq: b.Seq}
+	row := &budgetRow{}
 	if l := p.limits(&b.Limits, micros(b.ResetAt)); l != nil {
 		row.limits = *l
 	}
