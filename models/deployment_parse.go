@@ -321,12 +321,20 @@ func (p *deploymentParser) prices() {
 	case in != nil && out == nil:
 		prices["output_cost_per_token"] = json.Number("0")
 		if mode != "embedding" && mode != "rerank" && mode != "moderation" {
-			p.warn("output_cost_per_token", "only input_cost_per_token is given: output is counted as free")
+			p.warn(p.block("input_cost_per_token")+".input_cost_per_token", "only input_cost_per_token is given: output is counted as free")
 		}
 	case in == nil && out != nil:
 		prices["input_cost_per_token"] = json.Number("0")
-		p.warn("input_cost_per_token", "only output_cost_per_token is given: input is counted as free")
+		p.warn(p.block("output_cost_per_token")+".output_cost_per_token", "only output_cost_per_token is given: input is counted as free")
 	}
+}
+
+// block says where a price was read.
+func (p *deploymentParser) block(name string) string {
+	if p.params[name] != nil {
+		return "litellm_params"
+	}
+	return "model_info"
 }
 
 func (p *deploymentParser) modelInfo() {

@@ -88,8 +88,8 @@ func TestParseDeploymentWarns(t *testing.T) {
 		params, info map[string]any
 		path         string
 	}{
-		{"only an input price", map[string]any{"input_cost_per_token": 1e-6}, nil, "output_cost_per_token"},
-		{"only an output price", nil, map[string]any{"output_cost_per_token": 1e-6}, "input_cost_per_token"},
+		{"only an input price", map[string]any{"input_cost_per_token": 1e-6}, nil, "litellm_params.input_cost_per_token"},
+		{"only an output price", nil, map[string]any{"output_cost_per_token": 1e-6}, "model_info.output_cost_per_token"},
 		{"timeout is a word", map[string]any{"timeout": "soon"}, nil, "litellm_params.timeout"},
 		{"timeout zero", map[string]any{"stream_timeout": 0}, nil, "litellm_params.stream_timeout"},
 		{"retries negative", map[string]any{"max_retries": -1}, nil, "litellm_params.max_retries"},
