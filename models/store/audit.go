@@ -16,36 +16,44 @@ import (
 const auditLock int64 = 0x6175646974
 
 // AppendAudit adds rows to the audit log, in the transaction of the change they tell of. It fills in ID and At when they
-// are empty, and always Seq, PrevHash and RowHash: rows form one chain, in the order of their commits. Call it last in
-// a Change, since appends wait for each other until the commit.
+// are empty, and always Seq, PrevHash and RowHash: rows form one chain, in the order of their commits. In a Change they
+// are written when its function has returned, and an error there undoes the change: appends of all replicas wait for
+// each other until the commit, so this lock must be everybody's last.
 func (s *Store) AppendAudit(ctx context.Context, rows ...*models.AuditRow) error {
+	if s.inTx {
+		*s.audit = append(*s.audit, rows...)
+		return nil
+	}
+	_, err := s.Change(ctx, func(tx *Store) error { return tx.AppendAudit(ctx, rows...) })
+	return err
+}
+
+// writeAudit appends what a transaction has collected.
+func (s *Store) writeAudit(ctx context.Context) error {
+	rows := *s.audit
 	if len(rows) == 0 {
 		return nil
 	}
-	return s.mutate(ctx, "write the audit log", func(db *gorm.DB) error {
-		if s.postgres {
-			if err := db.Exec("SELECT pg_advisory_xact_lock(?)", auditLock).Error; err != nil {
-				return err
-			}
+	db := s.write.WithContext(ctx)
+	if s.postgres {
+		if err := db.Exec("SELECT pg_advisory_xact_lock(?)", auditLock).Error; err != nil {
+			return fail("lock the audit log", err)
 		}
-		var last struct {
-			Seq     int64
-			RowHash string
-		}
-		if err := db.Raw("SELECT seq, row_hash FROM audit_log ORDER BY seq DESC LIMIT 1").Find(&last).Error; err != nil {
+	}
+	var last struct {
+		Seq     int64
+		RowHash string
+	}
+	if err := db.Raw("SELECT seq, row_hash FROM audit_log ORDER BY seq DESC LIMIT 1").Find(&last).Error; err != nil {
+		return fail("read the audit log", err)
+	}
+	for _, row := range rows {
+		if err := s.chain(row, last.Seq+1, last.RowHash); err != nil {
 			return err
 		}
-		for _, row := range rows {
-			if err := s.chain(row, last.Seq+1, last.RowHash); err != nil {
-				return err
-			}
-			if err := db.Create(row).Error; err != nil {
-				return err
-			}
-			last.Seq, last.RowHash = row.Seq, row.RowHash
-		}
-		return nil
-	})
+		last.Seq, last.RowHash = row.Seq, row.RowHash
+	}
+	return fail("write the audit log", db.Create(rows).Error)
 }
 
 // chain makes a row ready to be stored at its place.

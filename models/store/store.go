@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"gatehouse/models"
 )
 
 // Options say how to open a database. The zero value of every field is usable.
@@ -44,6 +46,7 @@ type Store struct {
 	feed   *gorm.DB // the change feed and counters at start
 
 	inTx  bool
+	audit *[]*models.AuditRow // in a transaction: what its end will append to the audit log
 	pools []*sql.DB
 	bell  *bell
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"gatehouse/models"
 )
 
 // attempts bounds how often a transaction is run that PostgreSQL ends for the sake of another.
@@ -31,6 +33,9 @@ func (s *Store) Change(ctx context.Context, fn func(tx *Store) error) (seq int64
 			}
 		}
 		if err := fn(tx); err != nil {
+			return err
+		}
+		if err := tx.writeAudit(ctx); err != nil {
 			return err
 		}
 		seq, err = tx.changedSeq(ctx, before)
@@ -78,7 +83,7 @@ func (s *Store) transact(ctx context.Context, db *gorm.DB, fn func(tx *Store) er
 func (s *Store) within(tx *gorm.DB) *Store {
 	return &Store{
 		opt: s.opt, postgres: s.postgres, read: tx, write: tx, ledger: tx, feed: tx,
-		inTx: true, pools: nil, bell: s.bell,
+		inTx: true, bell: s.bell, audit: new([]*models.AuditRow),
 	}
 }
 
