@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"time"
+	_ "time/tzdata" // litellm_settings.timezone must work on a machine without a zone database
 
 	"gatehouse/app/hooks"
 	"gatehouse/models"
