@@ -57,6 +57,9 @@ is_generated() {
 
 go_tests() { go run ./tools/gotest -out "$work/count" -- -timeout 10m "$@"; }
 
+# The race detector needs cgo. With it comes the C part of an SQLite driver that we do not use: -O0 makes that quick.
+race_tests() { CGO_ENABLED=1 CGO_CFLAGS=-O0 go_tests -race "$@"; }
+
 node_tests() {
   node --test --test-concurrency=1 --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=tap --test-reporter-destination="$work/tap" "$@"
@@ -69,9 +72,10 @@ all() {
   tools/need.sh go gcc postgres redis chromium shellcheck npm golangci-lint || return 1
   check "generated files are current" is_generated
   check "lint" make --no-print-directory lint
+  check "build" make --no-print-directory build
   start_services || return 1
-  count "Go tests" go_tests -race ./...
-  count "browser and SDK journeys" e2e
+  count "Go tests" race_tests ./...
+  count "browser journeys and SDK" journeys
 }
 
 start_services() {
@@ -80,19 +84,16 @@ start_services() {
   eval "$exports"
 }
 
-e2e() {
-  make --no-print-directory build || return 1
-  GATEHOUSE_BINARY=$PWD/bin/gatehouse node_tests e2e/*/*.test.mjs
-}
+journeys() { node_tests e2e/*/*.test.mjs; }
 
-# The C part of an unused SQLite driver is compiled only because -race turns cgo on; without -O2 that is quick.
-export CGO_CFLAGS="-O0"
+# Tests that run the program take this one instead of building their own.
+export GATEHOUSE_BINARY=$PWD/bin/gatehouse
 
 case ${1:-all} in
   all) all ;;
   e2e)
-    tools/need.sh go postgres redis chromium npm && start_services &&
-      count "Go SDK" go_tests -count=1 ./e2e/... && count "browser and SDK journeys" e2e
+    tools/need.sh go postgres redis chromium npm && make --no-print-directory build && start_services &&
+      count "Go SDK" go_tests -count=1 ./e2e/... && count "browser journeys and SDK" journeys
     ;;
   *) echo "test.sh: no part called $1" >&2; exit 2 ;;
 esac

@@ -3,9 +3,11 @@ package testkit
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,10 +27,14 @@ func Binary(tb testing.TB) string {
 // builtBinary builds at most once a process. The result stays in bin/, where the next build finds it current.
 var builtBinary = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("GATEHOUSE_BINARY"); path != "" {
-		return path, nil
+		_, err := os.Stat(path) // go test sees this, and does not answer from its cache when the program has changed
+		return path, err
 	}
 	root, err := moduleRoot()
 	if err != nil {
+		return "", err
+	}
+	if err := touchSources(root); err != nil {
 		return "", err
 	}
 	path := filepath.Join(root, "bin", "test", "gatehouse")
@@ -47,3 +53,25 @@ var builtBinary = sync.OnceValues(func() (string, error) {
 	}
 	return path, nil
 })
+
+// touchSources looks at every source file of the module. go test notes which files a test looks at and answers from its
+// cache only while they are unchanged; without this it would not know that the test depends on the program.
+func touchSources(root string) error {
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := entry.Name()
+		if entry.IsDir() && (name == "node_modules" || name == "bin" || path != root && strings.HasPrefix(name, ".")) {
+			return filepath.SkipDir
+		}
+		if strings.HasSuffix(name, ".go") {
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("look at the sources: %w", err)
+	}
+	return nil
+}
