@@ -20,8 +20,9 @@ const (
 
 // endpoint is a rule behind a URL: the input goes there as JSON by POST, the answer comes back the same way.
 type endpoint struct {
-	url    string
-	client *http.Client
+	url     string
+	client  *http.Client
+	timeout time.Duration
 }
 
 func openURL(s Settings, reference string) (*endpoint, error) {
@@ -43,9 +44,8 @@ func openURL(s Settings, reference string) (*endpoint, error) {
 		},
 		TLSHandshakeTimeout: httpTime, MaxIdleConns: 64, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true,
 	}
-	return &endpoint{url: u.String(), client: &http.Client{
+	return &endpoint{url: u.String(), timeout: httpTime, client: &http.Client{
 		Transport:     transport,
-		Timeout:       httpTime,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }
@@ -60,7 +60,7 @@ func (e *endpoint) run(ctx context.Context, in []input) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("http hook: write the question: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, httpTime)
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url, bytes.NewReader(payload))
 	if err != nil {

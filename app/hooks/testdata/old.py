@@ -1,0 +1,2 @@
+async def user_api_key_auth(request, api_key):
+    raise Exception
