@@ -21,6 +21,7 @@ type database struct {
 	rows  map[string]Record
 	order []string // call ids in the order of their first arrival
 	tries int
+	seen  int // records that came, again ones included
 	lost  int // how many commits to report as failed although they happened
 }
 
@@ -42,6 +43,7 @@ func (d *database) WriteSpend(ctx context.Context, batch []Record) error {
 		}
 		return errDown
 	}
+	d.seen += len(batch)
 	for _, r := range batch {
 		if _, ok := d.rows[r.CallID]; !ok {
 			d.rows[r.CallID] = r
