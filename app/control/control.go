@@ -8,9 +8,12 @@ package control
 import (
 	"context"
 	"log/slog"
+	"runtime"
+	"sync"
 	"time"
 
 	"gatehouse/app/config"
+	"gatehouse/app/control/password"
 	"gatehouse/app/hooks"
 	"gatehouse/models"
 	"gatehouse/models/store"
@@ -28,15 +31,17 @@ type Ledger interface {
 	Reset(scope string, to models.Nano)
 }
 
-// Catalog knows which models exist and which of them a set of lists admits: the same code that the data plane asks.
+// Catalog knows which models exist and which of them a list admits: the same code that the data plane asks.
 type Catalog interface {
-	// Names lists every public model name that may be called, wildcards as written, sorted.
+	// Names lists every public model name that everybody may be given, wildcards as written, sorted. Shared: read only.
 	Names() []string
-	// Groups lists the access groups of the deployments, sorted.
+	// TeamNames lists the public names of one team's own models, sorted.
+	TeamNames(team string) []string
+	// Groups lists the access groups of deployments and of the database, sorted. Shared: read only.
 	Groups() []string
-	// Admits says whether a list (contract/admin-api.md §4.2) lets the model through.
-	Admits(list []string, model string) bool
-	// Deployments lists what serves, config entries and database rows alike. Rows are shared: read only.
+	// Admits says whether a list (contract/admin-api.md §4.2) lets the model through for a caller of this team ("" = none).
+	Admits(list []string, model, team string) bool
+	// Deployments lists what serves, config entries and database rows alike, disabled ones too. Shared: read only.
 	Deployments() []*models.Deployment
 	// Cost is the price of a call; priced is false when no price is known.
 	Cost(model string, promptTokens, outputTokens int64) (cost models.Nano, priced bool)
@@ -104,7 +109,8 @@ type Deps struct {
 	KeyRule hooks.KeyRule // nil: no rule
 	Sealer  Sealer
 	Models  Catalog
-	Mailer  Mailer // nil: no mail
+	Mailer  Mailer           // nil: no mail
+	Hasher  *password.Hasher // nil: the default cost, as many at once as there are processors
 	Policy  func() *Policy
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -132,7 +138,12 @@ func New(d Deps) *Services {
 	if d.Mailer == nil {
 		d.Mailer = noMail{}
 	}
-	b := base{Deps: d}
+	b := base{Deps: d, hasher: sync.OnceValues(func() (*password.Hasher, error) {
+		if d.Hasher != nil {
+			return d.Hasher, nil
+		}
+		return password.NewHasher(password.DefaultCost(), runtime.NumCPU())
+	})}
 	s := &Services{
 		Keys: &Keys{base: b}, Users: &Users{base: b}, Teams: &Teams{base: b}, Orgs: &Orgs{base: b}, Budgets: &Budgets{base: b},
 		Customers: &Customers{base: b}, Invitations: &Invitations{base: b}, Identity: &Identity{base: b}, Sessions: &Sessions{base: b},
@@ -140,8 +151,7 @@ func New(d Deps) *Services {
 	}
 	s.Login = newLogin(b)
 	s.Invitations.login = s.Login
-	s.Users.keys, s.Users.login, s.Users.invitations = s.Keys, s.Login, s.Invitations
-	s.Keys.users = s.Users
+	s.Users.keys, s.Users.invitations = s.Keys, s.Invitations
 	return s
 }
 
