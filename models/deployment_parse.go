@@ -40,8 +40,14 @@ func SplitModel(model string) (provider, name string, known bool) {
 		return prefix, rest, KnownProvider(prefix)
 	}
 	for _, f := range [...]struct{ prefix, provider string }{
-		{"claude", "anthropic"}, {"gemini", "gemini"}, {"command", "cohere"}, {"mistral", "mistral"}, {"codestral", "mistral"},
-		{"deepseek", "deepseek"}, {"grok", "xai"}, {"sonar", "perplexity"},
+		{"claude", "anthropic"},
+		{"gemini", "gemini"},
+		{"command", "cohere"},
+		{"mistral", "mistral"},
+		{"codestral", "mistral"},
+		{"deepseek", "deepseek"},
+		{"grok", "xai"},
+		{"sonar", "perplexity"},
 	} {
 		if strings.HasPrefix(model, f.prefix) {
 			return f.provider, model, true
@@ -111,18 +117,18 @@ type deploymentParser struct {
 	disabled     []string
 }
 
-func (p *deploymentParser) fatal(path, format string, args ...any) {
-	p.problems = append(p.problems, Problem{Path: path, Message: fmt.Sprintf(format, args...), Fatal: true})
+func (p *deploymentParser) fatal(path, message string) {
+	p.problems = append(p.problems, Problem{Path: path, Message: message, Fatal: true})
 }
 
-func (p *deploymentParser) warn(path, format string, args ...any) {
-	p.problems = append(p.problems, Problem{Path: path, Message: fmt.Sprintf(format, args...)})
+func (p *deploymentParser) warn(path, message string) {
+	p.problems = append(p.problems, Problem{Path: path, Message: message})
 }
 
 func (p *deploymentParser) disable(path, format string, args ...any) {
 	reason := fmt.Sprintf(format, args...)
 	p.disabled = append(p.disabled, reason)
-	p.warn(path, "%s; this deployment serves nothing", reason)
+	p.warn(path, reason+"; this deployment serves nothing")
 }
 
 // withoutSecrets copies m less its credentials, which go to Secrets under prefix and their path.

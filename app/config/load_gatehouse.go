@@ -37,7 +37,7 @@ func (l *loader) gatehouse(s *section) {
 	c.SnapshotMaxStale = l.length(s.ref("snapshot_max_stale"), 10*time.Minute)
 	c.JournalSync = 20 * time.Millisecond
 	if sync := s.ref("journal_sync"); !sync.isNull() {
-		if sync.kind == kindText && strings.EqualFold(strings.TrimSpace(sync.value.text), "always") {
+		if sync.kind == kindText && strings.EqualFold(strings.TrimSpace(sync.text), "always") {
 			c.JournalSync = 0
 		} else {
 			c.JournalSync = l.length(sync, c.JournalSync)
@@ -82,7 +82,7 @@ func (l *loader) rate(r ref, fallback Rate) Rate {
 		return fallback
 	}
 	if r.kind == kindText {
-		digits, unit, _ := strings.Cut(strings.TrimSpace(r.value.text), "/")
+		digits, unit, _ := strings.Cut(strings.TrimSpace(r.text), "/")
 		n, err := strconv.Atoi(strings.TrimSpace(digits))
 		per := map[string]time.Duration{"s": time.Second, "sec": time.Second, "min": time.Minute, "m": time.Minute, "h": time.Hour}[strings.TrimSpace(unit)]
 		if err == nil && n > 0 && n <= 1e9 && per > 0 {

@@ -78,7 +78,7 @@ func (l *loader) megabytes(r ref) int {
 func (l *loader) masterKey(s *section) {
 	r := either(s.ref("master_key"), l.variable("LITELLM_MASTER_KEY"))
 	key := l.secret(r, must)
-	if r.value != nil && r.hidden && r.file != envFile && r.value.text == "" {
+	if r.value != nil && r.hidden && r.file != envFile && r.text == "" {
 		l.fault(r.value, r.path, "the environment variable it names is empty")
 	}
 	if !key.IsSet() {
@@ -109,7 +109,7 @@ func (l *loader) database(s *section) {
 	if r.isNull() {
 		r = l.databasePieces(r)
 	}
-	if r.value != nil && r.hidden && r.file != envFile && r.value.text == "" {
+	if r.value != nil && r.hidden && r.file != envFile && r.text == "" {
 		l.fault(r.value, r.path, "the environment variable it names is empty")
 		return
 	}
@@ -143,9 +143,9 @@ func (l *loader) databasePieces(none ref) ref {
 	if host.isNull() || user.isNull() || name.isNull() {
 		return none
 	}
-	u := url.URL{Scheme: "postgresql", Host: host.value.text, Path: "/" + name.value.text, User: url.User(user.value.text)}
+	u := url.URL{Scheme: "postgresql", Host: host.text, Path: "/" + name.text, User: url.User(user.text)}
 	if !password.isNull() {
-		u.User = url.UserPassword(user.value.text, password.value.text)
+		u.User = url.UserPassword(user.text, password.text)
 	}
 	return ref{&value{kind: kindText, text: u.String(), file: envFile, hidden: true}, "DATABASE_HOST"}
 }
@@ -154,7 +154,8 @@ func (l *loader) databasePieces(none ref) ref {
 func (l *loader) headerName(r ref) string {
 	name := l.text(r, must)
 	for _, c := range name {
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", c)) {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && !strings.ContainsRune("!#$%&'*+-.^_`|~", c) {
 			l.fault(r.value, r.path, "is not the name of a header")
 			return ""
 		}

@@ -120,7 +120,7 @@ func (l *loader) generic(id string) *Generic {
 func (l *loader) roleMappings(g *Generic) {
 	if r := l.variable("GENERIC_ROLE_MAPPINGS_ROLES"); !r.isNull() {
 		mappings := map[string][]string{}
-		if err := json.Unmarshal([]byte(r.value.text), &mappings); err != nil {
+		if err := json.Unmarshal([]byte(r.text), &mappings); err != nil {
 			l.fault(r.value, r.path, `must be JSON, as in {"proxy_admin": ["platform-team"]}`)
 		}
 		for role := range mappings {

@@ -21,7 +21,7 @@ func (l *loader) router(s, litellm *section) {
 	c.Timeout = l.seconds(s.ref("timeout"), may, true, l.c.LiteLLM.RequestTimeout)
 	c.StreamFirst = l.seconds(s.ref("stream_timeout"), may, true, 0)
 	c.StreamIdle = l.seconds(s.ref("stream_idle_timeout"), may, true, 120*time.Second)
-	c.MaxStreamingSeconds = l.seconds(l.variable("LITELLM_MAX_STREAMING_DURATION_SECONDS"), may, true, 0)
+	c.MaxStream = l.seconds(l.variable("LITELLM_MAX_STREAMING_DURATION_SECONDS"), may, true, 0)
 	c.AllowedFails = l.wholeOr(s.ref("allowed_fails"), may, 0, 3)
 	c.Cooldown = l.seconds(s.ref("cooldown_time"), may, false, 5*time.Second)
 	c.NoCooldowns = l.boolean(s.ref("disable_cooldowns"), may, false)

@@ -124,7 +124,7 @@ func FillFromEnv(d *models.Deployment, getenv func(string) string) {
 		secrets = map[string]models.Secret{}
 	}
 	own := len(secrets) > 0 // half of one account and half of another make no credential
-	if key := first(getenv, env.keys); key != "" && !(own && d.Provider == "bedrock") {
+	if key := first(getenv, env.keys); key != "" && (!own || d.Provider != "bedrock") {
 		d.APIKey = models.NewSecret(key)
 	}
 	for name, variable := range env.secrets {

@@ -140,9 +140,9 @@ func (l *loader) text(r ref, w weight) string {
 	}
 	switch r.kind {
 	case kindText:
-		return strings.TrimSpace(r.value.text)
+		return strings.TrimSpace(r.text)
 	case kindNumber: // an id of digits alone
-		return r.value.text
+		return r.text
 	case kindNull, kindBool, kindList, kindMap:
 	}
 	l.mismatch(r, w, "text")
@@ -158,7 +158,7 @@ func (l *loader) textOr(r ref, w weight, fallback string) string {
 
 func (l *loader) secret(r ref, w weight) models.Secret {
 	if !r.isNull() && r.kind == kindNumber {
-		return models.NewSecret(r.value.text)
+		return models.NewSecret(r.text)
 	}
 	return models.NewSecret(l.text(r, w))
 }
@@ -171,15 +171,15 @@ func (l *loader) boolean(r ref, w weight, fallback bool) bool {
 	case kindBool:
 		return r.flag
 	case kindText:
-		switch strings.ToLower(strings.TrimSpace(r.value.text)) {
+		switch strings.ToLower(strings.TrimSpace(r.text)) {
 		case "true", "yes", "on", "1", "t", "y":
 			return true
 		case "false", "no", "off", "0", "f", "n":
 			return false
 		}
 	case kindNumber:
-		if r.value.text == "0" || r.value.text == "1" {
-			return r.value.text == "1"
+		if r.text == "0" || r.text == "1" {
+			return r.text == "1"
 		}
 	case kindNull, kindList, kindMap:
 	}
@@ -192,7 +192,7 @@ func (r ref) number() (*big.Rat, bool) {
 	if r.kind != kindNumber && r.kind != kindText {
 		return nil, false
 	}
-	text := strings.TrimSpace(r.value.text)
+	text := strings.TrimSpace(r.text)
 	_, exponent, _ := strings.Cut(strings.ToLower(text), "e")
 	if len(text) > 64 || len(exponent) > 4 || strings.ContainsAny(text, "/_xXpPbBoO") {
 		return nil, false
@@ -254,7 +254,7 @@ func (l *loader) money(r ref, w weight) *models.Nano {
 		return nil
 	}
 	if n, ok := r.number(); ok {
-		v, err := models.ParseNano(strings.TrimSpace(r.value.text))
+		v, err := models.ParseNano(strings.TrimSpace(r.text))
 		switch {
 		case n.Sign() < 0:
 			l.fault(r.value, r.path, "must not be negative")
@@ -275,13 +275,13 @@ func (l *loader) duration(r ref) duration.Duration {
 	}
 	switch r.kind {
 	case kindNumber:
-		if r.value.text == "-1" {
+		if r.text == "-1" {
 			return duration.Duration{}
 		}
 		l.fault(r.value, r.path, `unit missing: write "30d" for 30 days, "30m" for 30 minutes`)
 		return duration.Duration{}
 	case kindText:
-		d, err := duration.Parse(strings.TrimSpace(r.value.text))
+		d, err := duration.Parse(strings.TrimSpace(r.text))
 		if err != nil {
 			l.fault(r.value, r.path, "%s", err)
 		}
@@ -298,7 +298,7 @@ func (l *loader) length(r ref, fallback time.Duration) time.Duration {
 		return fallback
 	}
 	if r.kind == kindText {
-		if digits, ok := strings.CutSuffix(strings.TrimSpace(r.value.text), "ms"); ok {
+		if digits, ok := strings.CutSuffix(strings.TrimSpace(r.text), "ms"); ok {
 			if n, err := strconv.Atoi(digits); err == nil && n > 0 && n < 1e9 {
 				return time.Duration(n) * time.Millisecond
 			}
@@ -318,9 +318,9 @@ func (l *loader) texts(r ref, w weight) []string {
 	}
 	if r.kind == kindText {
 		if r.file == envFile {
-			return splitList(r.value.text)
+			return splitList(r.text)
 		}
-		return []string{r.value.text}
+		return []string{r.text}
 	}
 	if r.kind != kindList {
 		l.mismatch(r, w, "a list")

@@ -147,9 +147,11 @@ func TestGenericSSO(t *testing.T) {
 	}
 	g := c.SSO.Generic
 	equal(t, "generic", []any{g.TokenEndpoint, g.Scopes, g.Claims, g.RoleMappings, g.GroupClaim, g.DefaultRole}, []any{
-		"http://localhost:9090/token", []string{"openid", "email", "profile"},
+		"http://localhost:9090/token",
+		[]string{"openid", "email", "profile"},
 		Claims{ID: "preferred_username", Email: "email", Role: "given_role", DisplayName: "sub", FirstName: "first_name", LastName: "last_name", Provider: "provider"},
-		map[string][]string{"proxy_admin": {"platform"}}, "groups", models.RoleInternalUser,
+		map[string][]string{"proxy_admin": {"platform"}},
+		"groups", models.RoleInternalUser,
 	})
 }
 

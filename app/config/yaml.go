@@ -154,7 +154,8 @@ func (c *converter) convert(n *yaml.Node, depth int) *value {
 	case yaml.ScalarNode:
 		v.text = n.Value
 		v.kind = kindText
-		if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0 && !(n.Style&yaml.TaggedStyle != 0 && n.Tag == "!!str") {
+		quoted := n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0
+		if tagged := n.Style&yaml.TaggedStyle != 0 && n.Tag == "!!str"; !quoted && !tagged {
 			v.resolve()
 		}
 	case yaml.SequenceNode:

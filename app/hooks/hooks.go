@@ -121,7 +121,8 @@ func open(s Settings, reference string) (runner, error) {
 
 func identifier(s string) bool {
 	for i, r := range s {
-		if !(r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || i > 0 && r >= '0' && r <= '9') {
+		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		if digit := r >= '0' && r <= '9'; !letter && (i == 0 || !digit) {
 			return false
 		}
 	}
