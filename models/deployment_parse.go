@@ -140,13 +140,18 @@ func (p *deploymentParser) withoutSecrets(prefix string, m map[string]any) map[s
 		switch {
 		case isMap && (path == "extra_headers" || path == "headers"):
 			p.takeHeaders(path, headers)
-		case value != nil && IsCredentialName(name):
+		case value != nil && (IsCredentialName(name) || isHeader(name)):
 			p.take(path, value)
 		default:
 			out[name] = p.strip(path, value)
 		}
 	}
 	return out
+}
+
+// isHeader knows a header that was taken out once before and comes back from the database under its dotted path.
+func isHeader(name string) bool {
+	return strings.HasPrefix(name, "extra_headers.") || strings.HasPrefix(name, "headers.")
 }
 
 func (p *deploymentParser) strip(path string, value any) any {

@@ -188,6 +188,20 @@ func TestParseDeployment(t *testing.T) {
 	}
 }
 
+// TestSecretsComeBack: what was sealed in the database under its dotted path is a secret again, and no request field.
+func TestSecretsComeBack(t *testing.T) {
+	t.Parallel()
+	first, _ := ParseDeployment("m", map[string]any{"model": "openai/x", "extra_headers": map[string]any{"X-Team": "blue"}, "extra_body": map[string]any{"password": "pw"}}, nil)
+	stored := maps.Clone(first.Params)
+	for name, secret := range first.Secrets {
+		stored[name] = secret.Reveal()
+	}
+	again, problems := ParseDeployment("m", stored, nil)
+	if len(problems) != 0 || len(again.Secrets) != 2 || again.ExtraHeaders()["X-Team"].Reveal() != "blue" || len(again.Defaults) != 0 {
+		t.Errorf("%v %v %v", problems, again.Defaults, again.Params)
+	}
+}
+
 func TestDeploymentID(t *testing.T) {
 	t.Parallel()
 	base := map[string]any{"model": "openai/gpt-4o", "api_key": "one", "temperature": 1}

@@ -13,7 +13,7 @@ func (l *loader) ui(general *section) {
 	c := &l.c.UI
 	c.Disabled = l.boolean(l.variable("DISABLE_ADMIN_UI"), may, false)
 	c.Username = l.textOr(l.variable("UI_USERNAME"), must, "admin")
-	c.Password = models.NewSecret(l.env["UI_PASSWORD"])
+	c.Password = l.raw("UI_PASSWORD")
 	c.AdminID = l.text(l.variable("PROXY_ADMIN_ID"), must)
 	c.LogoPath = l.text(l.variable("UI_LOGO_PATH"), may)
 	c.AccessMode = AccessMode(l.oneOf(general.ref("ui_access_mode"), must, string(AccessAll), string(AccessAll), string(AccessAdminOnly)))
@@ -32,7 +32,7 @@ func (l *loader) ui(general *section) {
 func (l *loader) sso(general *section) {
 	c := &l.c.SSO
 	general.accept("litellm_jwtauth")
-	for _, domain := range splitList(l.env["ALLOWED_EMAIL_DOMAINS"]) {
+	for _, domain := range splitList(l.raw("ALLOWED_EMAIL_DOMAINS").Reveal()) {
 		c.AllowedDomains = append(c.AllowedDomains, strings.ToLower(strings.TrimPrefix(domain, "@")))
 	}
 	if id := l.text(l.variable("GOOGLE_CLIENT_ID"), must); id != "" {
@@ -144,12 +144,12 @@ func (l *loader) mail() {
 		l.fault(port.value, port.path, "must be a port, 1 to 65535")
 	}
 	c.Username = l.text(l.variable("SMTP_USERNAME"), must)
-	c.Password = models.NewSecret(l.env["SMTP_PASSWORD"])
+	c.Password = l.raw("SMTP_PASSWORD")
 	c.Sender = l.text(l.variable("SMTP_SENDER_EMAIL"), must)
 	c.TLS = l.boolean(l.variable("SMTP_TLS"), must, true)
 	c.Implicit = c.Port == 465
-	c.ResendKey = models.NewSecret(l.env["RESEND_API_KEY"])
-	c.SendGridKey = models.NewSecret(l.env["SENDGRID_API_KEY"])
+	c.ResendKey = l.raw("RESEND_API_KEY")
+	c.SendGridKey = l.raw("SENDGRID_API_KEY")
 	c.SendGridSender = l.text(l.variable("SENDGRID_SENDER_EMAIL"), may)
 	c.LogoURL = l.text(either(l.variable("EMAIL_LOGO_URL"), l.variable("SMTP_SENDER_LOGO")), may)
 	c.SupportContact = l.text(l.variable("EMAIL_SUPPORT_CONTACT"), may)
@@ -193,8 +193,8 @@ func (l *loader) alerts(s, litellm *section) {
 	}
 	c.Types = l.texts(s.ref("alert_types"), may)
 	c.Threshold = l.seconds(s.ref("alerting_threshold"), may, true, 300*time.Second)
-	c.SlackURL = models.NewSecret(l.env["SLACK_WEBHOOK_URL"])
-	c.WebhookURL = models.NewSecret(l.env["WEBHOOK_URL"])
+	c.SlackURL = l.raw("SLACK_WEBHOOK_URL")
+	c.WebhookURL = l.raw("WEBHOOK_URL")
 	if urls := l.section(s.ref("alert_to_webhook_url"), may); urls.v != nil {
 		c.URLByType = map[string][]models.Secret{}
 		for _, name := range urls.v.names {
@@ -215,7 +215,7 @@ func (l *loader) keys(litellm, general *section) {
 		c.Bytes = 256
 	}
 	c.StoreName = !l.boolean(l.variable("DISABLE_KEY_NAME"), may, false)
-	c.Salt = models.NewSecret(l.env["LITELLM_SALT_KEY"])
+	c.Salt = l.raw("LITELLM_SALT_KEY")
 	c.Rotate = l.boolean(l.variable("LITELLM_KEY_ROTATION_ENABLED"), may, false)
 	c.RotateCheck = l.seconds(l.variable("LITELLM_KEY_ROTATION_CHECK_INTERVAL_SECONDS"), may, true, day)
 	c.RotateGrace = l.duration(l.variable("LITELLM_KEY_ROTATION_GRACE_PERIOD"))

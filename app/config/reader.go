@@ -110,6 +110,12 @@ func (l *loader) variable(name string) ref {
 	return ref{&value{kind: kindText, text: text, file: envFile, hidden: true}, name}
 }
 
+// raw is a variable exactly as it stands: a password may begin or end with a blank.
+func (l *loader) raw(name string) models.Secret {
+	l.asked[name] = true
+	return models.NewSecret(l.env[name])
+}
+
 // either is a unless it is empty, then b: yaml first, environment as the fallback.
 func either(a, b ref) ref {
 	if a.isNull() && !b.isNull() {
