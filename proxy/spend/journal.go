@@ -19,7 +19,12 @@ type file interface {
 type createFile func(path string) (file, error)
 
 func createSegmentFile(path string) (file, error) {
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	syncDir(filepath.Dir(path))
+	return f, nil
 }
 
 // segment is one file of the journal; its fields are guarded by journal.state.
@@ -306,7 +311,6 @@ func (j *journal) rotate() error {
 		_ = os.Remove(s.path)
 		return err
 	}
-	syncDir(j.dir)
 	s.size = int64(len(b))
 	j.bytes.Add(s.size)
 	j.state.Lock()

@@ -18,7 +18,7 @@ type tail struct {
 	problem func(string, error)
 }
 
-const tailChunk = 256 << 10
+const tailChunk = 64 << 10
 
 // read appends settles above the acknowledged number to into, until it holds limit or the journal ends, and returns the
 // number up to which that is all there is (0: nothing was read).
