@@ -23,6 +23,17 @@ type Want struct {
 
 func (w *Want) limits() bool { return w.RPM.Set || w.TPM.Set || w.Parallel.Set }
 
+// rates appends where the scope stands, requests and tokens being those of the window that ends in reset.
+func (w *Want) rates(to []Rate, requests, tokens int64, reset time.Duration) []Rate {
+	if w.RPM.Set {
+		to = append(to, Rate{w.Level, w.Model, Requests, w.RPM.N, max(0, w.RPM.N-requests), reset})
+	}
+	if w.TPM.Set {
+		to = append(to, Rate{w.Level, w.Model, Tokens, w.TPM.N, max(0, w.TPM.N-tokens), reset})
+	}
+	return to
+}
+
 // Kind is what ran out.
 type Kind uint8
 
@@ -100,42 +111,38 @@ type Slot struct {
 	done   atomic.Bool
 	end    ender
 	tokens int64
+	lease  string // of Redis: names the call among those in parallel
 	taken  []taken
 	rates  []Rate
+	also   *Slot // the same call in the limiter that stands in for this one
 }
 
 // ender is the limiter's side of a slot: give the parallel slots back, then correct the tokens by delta; undo says that
 // the call never happened, so its request is given back as well.
 type ender interface {
-	finish(taken []taken, delta int64, undo bool)
+	finish(s *Slot, delta int64, undo bool)
 }
 
 // taken is one scope of a slot.
 type taken struct {
 	entry  *entry // of Memory
 	scope  string // of Redis
-	lease  string // of Redis: the member of the set of parallel calls
 	window int64
-	what   uint8 // which of the three are counted
 }
-
-const (
-	countRequests uint8 = 1 << iota
-	countTokens
-	countParallel
-)
 
 // Settle ends a call that used so many tokens.
 func (s *Slot) Settle(tokens int64) {
-	if s != nil && s.done.CompareAndSwap(false, true) && s.end != nil {
-		s.end.finish(s.taken, max(0, tokens)-s.tokens, false)
+	if s != nil && s.done.CompareAndSwap(false, true) {
+		s.end.finish(s, max(0, tokens)-s.tokens, false)
+		s.also.Settle(tokens)
 	}
 }
 
 // Cancel ends a call that was not sent, and gives back what it was charged.
 func (s *Slot) Cancel() {
-	if s != nil && s.done.CompareAndSwap(false, true) && s.end != nil {
-		s.end.finish(s.taken, -s.tokens, true)
+	if s != nil && s.done.CompareAndSwap(false, true) {
+		s.end.finish(s, -s.tokens, true)
+		s.also.Cancel()
 	}
 }
 

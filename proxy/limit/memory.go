@@ -9,7 +9,7 @@ import (
 
 const (
 	memoryShards = 64
-	sweepFrom    = 1024 // scopes in a shard before idle ones are looked for
+	sweepFrom    = 256 // scopes in a shard before idle ones are looked for
 )
 
 // Memory is the limiter of a process of its own: exact for one, and the share of one among several. A parallel slot ends
@@ -82,6 +82,15 @@ func (m *Memory) entry(scope string, now int64) *entry {
 // Take admits a call. A token rate is used up once what was used and what calls in flight are taken to use has reached
 // it: the last call of a window may pass it by its own size, as a call larger than the whole rate must be able to.
 func (m *Memory) Take(_ context.Context, wants []Want, tokens int64) (*Slot, error) {
+	s, refused := m.take(wants, tokens, true)
+	if refused != nil {
+		return nil, refused
+	}
+	return s, nil
+}
+
+// take counts a call; without testing, it cannot be refused. The slot is nil for a call without limits.
+func (m *Memory) take(wants []Want, tokens int64, testing bool) (*Slot, *Refused) {
 	counted := 0
 	for i := range wants {
 		if wants[i].limits() {
@@ -89,7 +98,7 @@ func (m *Memory) Take(_ context.Context, wants []Want, tokens int64) (*Slot, err
 		}
 	}
 	if counted == 0 {
-		return nil, nil //nolint:nilnil // a nil Slot is a call without limits
+		return nil, nil
 	}
 	tokens = max(0, tokens)
 	at := m.now()
@@ -100,7 +109,7 @@ func (m *Memory) Take(_ context.Context, wants []Want, tokens int64) (*Slot, err
 	var refused *Refused
 	n := 0
 	for i := range wants {
-		if !wants[i].limits() {
+		if !testing || !wants[i].limits() {
 			continue
 		}
 		if refused = m.test(&wants[i], s.taken[n].entry, at); refused != nil {
@@ -132,17 +141,7 @@ retry:
 				continue
 			}
 			e := m.entry(w.Scope, now)
-			t := taken{entry: e}
-			if w.RPM.Set {
-				t.what |= countRequests
-			}
-			if w.TPM.Set {
-				t.what |= countTokens
-			}
-			if w.Parallel.Set {
-				t.what |= countParallel
-			}
-			parts = append(parts, t)
+			parts = append(parts, taken{entry: e})
 			at := len(locked)
 			for at > 0 && strings.Compare(locked[at-1].scope, e.scope) > 0 {
 				at--
@@ -176,22 +175,26 @@ retry:
 }
 
 func (m *Memory) test(w *Want, e *entry, now time.Time) *Refused {
-	r := Refused{Level: w.Level, Scope: w.Scope, ID: w.ID, Model: w.Model}
 	switch {
 	case w.RPM.Set && e.requests >= w.RPM.N:
-		r.Kind, r.Limit = Requests, w.RPM.N
+		return m.refused(w, Requests, w.RPM.N, e, now)
 	case w.TPM.Set && e.tokens >= w.TPM.N:
-		r.Kind, r.Limit = Tokens, w.TPM.N
+		return m.refused(w, Tokens, w.TPM.N, e, now)
 	case w.Parallel.Set && e.parallel >= w.Parallel.N:
-		r.Kind, r.Limit = Parallel, w.Parallel.N
+		return m.refused(w, Parallel, w.Parallel.N, e, now)
+	}
+	return nil
+}
+
+func (m *Memory) refused(w *Want, kind Kind, limit int64, e *entry, now time.Time) *Refused {
+	r := &Refused{Level: w.Level, Scope: w.Scope, ID: w.ID, Model: w.Model, Kind: kind, Limit: limit}
+	if kind == Parallel {
 		r.ResetsAt, r.RetryAfter = now.UTC(), time.Second
-		return &r
-	default:
-		return nil
+		return r
 	}
 	r.ResetsAt = time.Unix(0, e.start).Add(m.window).UTC()
 	r.RetryAfter = max(time.Second, r.ResetsAt.Sub(now))
-	return &r
+	return r
 }
 
 // charge counts the call in each scope once, with all of them locked. Everything is counted, whatever is limited, so
@@ -205,19 +208,7 @@ func (s *Slot) charge(locked []*entry) {
 }
 
 func (m *Memory) rates(wants []Want, parts []taken, now int64) []Rate {
-	n := 0
-	for i := range parts {
-		if parts[i].what&countRequests != 0 {
-			n++
-		}
-		if parts[i].what&countTokens != 0 {
-			n++
-		}
-	}
-	if n == 0 {
-		return nil
-	}
-	rates := make([]Rate, 0, n)
+	var rates []Rate
 	at := 0
 	for i := range wants {
 		w := &wants[i]
@@ -226,28 +217,25 @@ func (m *Memory) rates(wants []Want, parts []taken, now int64) []Rate {
 		}
 		e := parts[at].entry
 		at++
-		reset := time.Duration(e.start + int64(m.window) - now)
-		if w.RPM.Set {
-			rates = append(rates, Rate{w.Level, w.Model, Requests, w.RPM.N, max(0, w.RPM.N-e.requests), reset})
+		if rates == nil && (w.RPM.Set || w.TPM.Set) {
+			rates = make([]Rate, 0, 2*len(parts))
 		}
-		if w.TPM.Set {
-			rates = append(rates, Rate{w.Level, w.Model, Tokens, w.TPM.N, max(0, w.TPM.N-e.tokens), reset})
-		}
+		rates = w.rates(rates, e.requests, e.tokens, time.Duration(e.start+int64(m.window)-now))
 	}
 	return rates
 }
 
 // finish gives a call back. Tokens beyond the estimate count in the window in which they became known; an estimate that
 // was too high is given back only to the window that was charged.
-func (m *Memory) finish(parts []taken, delta int64, undo bool) {
-	for i := range parts {
-		e := parts[i].entry
-		if twin(parts[:i], e) {
+func (m *Memory) finish(s *Slot, delta int64, undo bool) {
+	for i := range s.taken {
+		e := s.taken[i].entry
+		if twin(s.taken[:i], e) {
 			continue
 		}
 		e.mu.Lock()
 		e.parallel--
-		same := e.start == parts[i].window
+		same := e.start == s.taken[i].window
 		if same || delta > 0 {
 			e.tokens = max(0, e.tokens+delta)
 		}
@@ -273,4 +261,16 @@ func (m *Memory) InFlight(scope string) int64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.parallel
+}
+
+// Scopes is how many scopes are remembered, for tests and metrics.
+func (m *Memory) Scopes() int {
+	n := 0
+	for i := range m.shards {
+		s := &m.shards[i]
+		s.mu.RLock()
+		n += len(s.entries)
+		s.mu.RUnlock()
+	}
+	return n
 }
