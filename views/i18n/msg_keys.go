@@ -227,6 +227,11 @@ func (l Lang) ErrWholeNumber() string {
 func (l Lang) ErrJSONLine(line int64, problem string) string {
 	return l.fill("Line %s: %s", "第 %s 行：%s", l.Number(line), problem)
 }
+func (l Lang) JSONCommaMissing() string { return l.pick("a comma is missing.", "缺少逗号。") }
+func (l Lang) JSONEndsEarly() string    { return l.pick("the text ends too early.", "内容不完整。") }
+func (l Lang) JSONUnexpected(what string) string {
+	return l.fill("%s does not belong here.", "此处不应出现 %s。", what)
+}
 func (l Lang) ErrJSONObject() string {
 	return l.pick("Enter a JSON object, such as {\"app\": \"ci\"}.", "请输入 JSON 对象，例如 {\"app\": \"ci\"}。")
 }

@@ -26,8 +26,9 @@ type Frame struct {
 	Nav     Nav
 	Toasts  []ui.Toast // one-time messages of the session
 	Notice  Notice     // a banner over every page, such as numbers that are late
-	// SessionEnds is when the session ends, RFC 3339; "" shows no warning. KeepAlive is where "Stay signed in" posts.
+	// SessionEnds is when the session ends, RFC 3339; "" shows no warning before it.
 	SessionEnds string
+	Shortcuts   bool     // single-key shortcuts are on for this person
 	Scripts     []string // further scripts of this page: Assets.SSE, Assets.Playground
 }
 

@@ -1,0 +1,78 @@
+// Copying. "Copied" is said only when it worked; else the text is selected and the person is told which keys to press.
+import { $, on, el, say } from './dom.js';
+
+async function write(text, near) {
+  if (window.isSecureContext && navigator.clipboard) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch { /* refused: try the old way */ }
+  }
+  const area = el('textarea', { class: 'sr-only', 'aria-hidden': 'true', tabindex: '-1' });
+  area.value = text;
+  near.parentNode.append(area);
+  const focused = document.activeElement;
+  area.select();
+  let ok = false;
+  try { ok = document.execCommand('copy'); } catch { ok = false; }
+  area.remove();
+  focused?.focus?.({ preventScroll: true });
+  return ok;
+}
+
+function select(node) {
+  if (node instanceof HTMLInputElement) { node.focus(); node.select(); return; }
+  const range = document.createRange();
+  range.selectNodeContents(node);
+  const s = getSelection();
+  s.removeAllRanges();
+  s.addRange(range);
+}
+
+async function copy(button, text, source) {
+  const ok = await write(text, button);
+  const note = ok ? button.dataset.copied : button.dataset.manual;
+  if (ok) button.closest('[data-guard]')?.setAttribute('data-safe', '');
+  else if (source) select(source);
+  const label = $('[data-copy-text]', button);
+  clearTimeout(button.timer);
+  button.was ??= label ? label.textContent : button.getAttribute('aria-label');
+  const show = (words) => { if (label) label.textContent = words; else button.setAttribute('aria-label', words); };
+  show(note);
+  say(note);
+  button.classList.toggle('copied', ok);
+  button.timer = setTimeout(() => { show(button.was); button.classList.remove('copied'); }, 4000);
+}
+
+// codeText is a panel of a code block with the whole secret where the shortened one stands.
+function codeText(block, panel) {
+  const secret = block.dataset.secret && document.getElementById(block.dataset.secret);
+  return secret ? panel.textContent.replaceAll(block.dataset.shown, secret.value) : panel.textContent;
+}
+
+const shown = (block) => [...block.querySelectorAll('pre')].find((p) => p.offsetParent);
+
+export function copying() {
+  on('click', '[data-copy]', (e, b) => copy(b, b.dataset.copy, b.parentNode.querySelector('input')));
+  on('click', '[data-copy-input]', (e, b) => { const i = document.getElementById(b.dataset.copyInput); copy(b, i.value, i); });
+  on('click', '[data-copy-from]', (e, b) => { const p = document.getElementById(b.dataset.copyFrom); copy(b, p.textContent, p); });
+  on('click', '[data-copy-code]', (e, b) => {
+    const block = document.getElementById(b.dataset.copyCode);
+    const panel = shown(block);
+    copy(b, codeText(block, panel), panel);
+  });
+  on('click', '[data-download]', (e, b) => {
+    const block = document.getElementById(b.dataset.download);
+    const url = URL.createObjectURL(new Blob([codeText(block, $('[data-file]', block)) + '\n'], { type: 'text/plain' }));
+    el('a', { href: url, download: '.env' }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 1000);
+    b.closest('[data-guard]')?.setAttribute('data-safe', '');
+  });
+  on('focusin', '[data-select-all]', (e, i) => setTimeout(() => i.select(), 0));
+  on('click', '[data-reveal]', (e, b) => {
+    const input = document.getElementById(b.dataset.reveal);
+    const show = input.type === 'password';
+    input.type = show ? 'text' : 'password';
+    b.setAttribute('aria-pressed', String(show));
+  });
+}
