@@ -25,18 +25,17 @@ type LiteLLM struct {
 	EndUserBudgetID    string       // max_end_user_budget_id
 	Timezone           *time.Location
 
-	AuditLogs              bool
-	Callbacks              []string // as written, all three lists joined
-	Prometheus             bool
-	RequestTimeout         time.Duration
-	RequestTimeoutSet      bool // false: the default stands, and router_settings.timeout may differ
-	DropParams             bool
-	Verbose                bool
-	NoEndUserTracking      bool
-	AlwaysIncludeUsage     bool // always_include_stream_usage
-	CostDiscount           map[string]any
-	CostMargin             map[string]any
-	ModelBudgetAlertEmails []string
+	AuditLogs          bool
+	Callbacks          []string // as written, all three lists joined
+	Prometheus         bool
+	RequestTimeout     time.Duration
+	RequestTimeoutSet  bool // false: the default stands, and router_settings.timeout may differ
+	DropParams         bool
+	Verbose            bool
+	NoEndUserTracking  bool
+	AlwaysIncludeUsage bool // always_include_stream_usage
+	CostDiscount       map[string]any
+	CostMargin         map[string]any
 }
 
 // DefaultUserParams is default_internal_user_params: what a new user without an admin role gets.

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"path/filepath"
-	"time"
 	_ "time/tzdata" // litellm_settings.timezone must work on a machine without a zone database
 
 	"gatehouse/app/hooks"
@@ -16,28 +15,43 @@ type loader struct {
 	report *Report
 	env    map[string]string
 	asked  map[string]bool // variables that were read
+	read   map[string]bool // key paths that were read
 	root   *value
 	said   map[string]bool // findings already made, so that a shared anchor is reported once
+}
+
+func newLoader(path string, env []string) *loader {
+	return &loader{
+		c: &Config{Path: path, Exports: map[string]models.Secret{}}, report: &Report{}, env: splitEnv(env),
+		asked: map[string]bool{}, read: map[string]bool{}, said: map[string]bool{},
+	}
 }
 
 // Load reads config.yaml at path ("" for none) and env ("NAME=value" lines, as os.Environ gives them). The Config is
 // usable only when the Report's Err is nil; it is never nil. Load reads files and nothing else: no network, no clock.
 func Load(path string, env []string) (*Config, *Report) {
-	l := &loader{c: &Config{Path: path, Exports: map[string]models.Secret{}}, report: &Report{}, env: splitEnv(env), asked: map[string]bool{}, said: map[string]bool{}}
-	l.root = &value{kind: kindMap, items: map[string]*value{}}
-	dir := "."
+	l := newLoader(path, env)
+	var root *value
 	if path != "" {
-		dir = filepath.Dir(path)
-		if root := l.readFile(path, ref{}); root != nil {
-			l.root = root
-			l.include(root, dir)
+		if root = l.readFile(path, ref{}); root != nil {
+			l.include(root, filepath.Dir(path))
 		}
 	}
-	l.exportVariables(l.root)
-	delete(l.root.items, "environment_variables")
-	l.resolve(l.root, "")
+	l.run(root)
+	return l.c, l.report
+}
 
-	top := l.section(ref{l.root, ""}, must)
+// run builds the Config from root, nil when there is no file or it could not be read.
+func (l *loader) run(root *value) {
+	if root == nil {
+		root = &value{kind: kindMap, items: map[string]*value{}}
+	}
+	l.root = root
+	l.exportVariables(root)
+	delete(root.items, "environment_variables")
+	l.resolve(root, "")
+
+	top := l.section(ref{root, ""}, must)
 	top.accept("include", "environment_variables", "guardrails", "mcp_servers", "credential_list", "vector_store_registry", "callback_settings",
 		"files_settings", "assistant_settings", "model_list")
 	litellm := l.section(top.ref("litellm_settings"), must)
@@ -59,7 +73,7 @@ func Load(path string, env []string) (*Config, *Report) {
 	l.mail()
 	l.alerts(general, litellm)
 	l.keys(litellm, general)
-	l.hooks(general, dir)
+	l.hooks(general)
 	l.check()
 
 	top.done()
@@ -68,13 +82,12 @@ func Load(path string, env []string) (*Config, *Report) {
 	router.done()
 	own.done()
 	l.report.sort()
-	return l.c, l.report
 }
 
 // hooks checks that the operator's functions are there, so that a missing one is found now and not by the first caller.
-func (l *loader) hooks(general *section, dir string) {
+func (l *loader) hooks(general *section) {
 	h := &l.c.Hooks
-	h.Dir, h.EgressAllow = dir, l.c.Gatehouse.EgressAllow
+	h.Dir, h.EgressAllow = filepath.Dir(l.c.Path), l.c.Gatehouse.EgressAllow
 	for _, hook := range [...]struct {
 		name string
 		to   *string
@@ -219,5 +232,3 @@ func (l *loader) logging(litellm *section) {
 	g.HideMessages = l.boolean(litellm.ref("turn_off_message_logging"), may, false)
 	g.HideKeyInfo = l.boolean(litellm.ref("redact_user_api_key_info"), may, false)
 }
-
-const day = 24 * time.Hour

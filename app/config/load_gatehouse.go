@@ -116,3 +116,5 @@ func egressEntry(text string) bool {
 	u, err := url.Parse("http://" + text)
 	return err == nil && u.Hostname() != "" && u.Host == text
 }
+
+const day = 24 * time.Hour

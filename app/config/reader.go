@@ -51,7 +51,9 @@ func (l *loader) section(r ref, w weight) *section {
 // ref marks name as known and gives its entry.
 func (s *section) ref(name string) ref {
 	s.known[name] = true
-	return ref{s.v.get(name), join(s.path, name)}
+	r := ref{s.v.get(name), join(s.path, name)}
+	s.l.read[r.path] = true
+	return r
 }
 
 // has says whether the entry is there with a value.

@@ -10,7 +10,7 @@ import (
 )
 
 func parseText(text string) (*value, *Report) {
-	l := &loader{c: &Config{}, report: &Report{}, said: map[string]bool{}}
+	l := newLoader("", nil)
 	return l.parse("t.yaml", []byte(text)), l.report
 }
 
