@@ -43,7 +43,7 @@ func appendRecord(b []byte, r *Record) []byte {
 		b = appendText(b, s)
 	}
 	b = appendList(b, r.Tags)
-	b = appendList(b, r.BudgetScopes)
+	b = appendCharges(b, r.Charges)
 	b = appendUsage(b, &r.Usage)
 	b = binary.AppendVarint(b, int64(r.CostNano))
 	b = binary.AppendVarint(b, int64(r.SavedNano))
@@ -154,6 +154,23 @@ func appendTime(b []byte, t time.Time) []byte {
 	return binary.AppendVarint(b, models.Time{Time: t}.Micros())
 }
 
+// appendCharges writes each scope with its window: start, then end (0 for none).
+func appendCharges(b []byte, charges []models.ScopeCharge) []byte {
+	n := min(len(charges), maxList)
+	b = binary.AppendUvarint(b, uint64(n))
+	for i := range charges[:n] {
+		c := &charges[i]
+		b = appendText(b, c.Scope)
+		b = binary.AppendVarint(b, c.WindowStart.Micros())
+		end := int64(0)
+		if c.ResetsAt != nil {
+			end = c.ResetsAt.Micros()
+		}
+		b = binary.AppendVarint(b, end)
+	}
+	return b
+}
+
 // decoder reads a body; after a mistake everything is zero and ok is false. The texts it gives share one string.
 type decoder struct {
 	s  string
@@ -235,6 +252,23 @@ func (d *decoder) list() []string {
 	return out
 }
 
+func (d *decoder) charges() []models.ScopeCharge {
+	n := d.size(maxList)
+	if n == 0 {
+		return nil
+	}
+	out := make([]models.ScopeCharge, 0, n)
+	for range n {
+		c := models.ScopeCharge{Scope: d.text(), WindowStart: models.FromMicros(d.int())}
+		if end := d.int(); end != 0 {
+			at := models.FromMicros(end)
+			c.ResetsAt = &at
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
 func (d *decoder) usage() price.Usage {
 	var u price.Usage
 	set := d.uint()
@@ -260,7 +294,7 @@ func (d *decoder) record(r *Record) {
 		*s = d.text()
 	}
 	r.Tags = d.list()
-	r.BudgetScopes = d.list()
+	r.Charges = d.charges()
 	r.Usage = d.usage()
 	r.CostNano = models.Nano(d.int())
 	r.SavedNano = models.Nano(d.int())

@@ -37,7 +37,7 @@ func drawRecord(t *rapid.T) Record {
 		OvershootNano: nano("overshoot"), CacheHit: rapid.Bool().Draw(t, "hit"), Unpriced: rapid.Bool().Draw(t, "unpriced"),
 		UsageEstimated: rapid.Bool().Draw(t, "estimated"), CacheKey: text("cache key"), Status: text("status"), HTTPStatus: rapid.Int().Draw(t, "http"),
 		ErrorCode: text("error"), Start: when("start"), FirstByte: when("first"), End: when("end"), IP: text("ip"), SessionID: text("session"),
-		SettledBy: text("by"), PriceVersion: text("version"), BudgetScopes: list("scopes"),
+		SettledBy: text("by"), PriceVersion: text("version"), Charges: charges(t),
 	}
 	for i := range r.Usage.Values() {
 		r.Usage.SetValue(i, rapid.OneOf(rapid.Just(int64(0)), rapid.Int64()).Draw(t, "usage"))
@@ -51,6 +51,19 @@ func drawRecord(t *rapid.T) Record {
 		r.Metadata, _ = json.Marshal(map[string]string{text("meta key"): text("meta value")})
 	}
 	return r
+}
+
+func charges(t *rapid.T) []models.ScopeCharge {
+	var out []models.ScopeCharge
+	for range rapid.IntRange(0, 4).Draw(t, "charges") {
+		c := models.ScopeCharge{Scope: rapid.StringMatching(`[a-z]{1,9}:[a-z]{0,12}`).Draw(t, "scope"), WindowStart: models.FromMicros(rapid.Int64Range(0, 1<<50).Draw(t, "start"))}
+		if end := rapid.Int64Range(0, 1<<50).Draw(t, "end"); end != 0 {
+			at := models.FromMicros(end)
+			c.ResetsAt = &at
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 func TestRecordsReadBack(t *testing.T) {
@@ -129,7 +142,7 @@ func TestRecordFormatIsFrozen(t *testing.T) {
 	r.CacheHit, r.Metadata = true, []byte(`{"a":1}`)
 	r.Lines = []price.Line{{Unit: price.Output, Quantity: 5, Rate: 2_000_000_000, Nano: 10_000}}
 	const frozen = "\x01\x1a01JCALL0000000000000000007\ncompletion\x02k1\x045f0c\x00\x04u-17\x02t1\x00\x00\x05gpt-4\x06gpt-4o\x00\x06openai\x00\x00" +
-		"\asuccess\x00\x00\x00\x00\x00\x02\x01a\x01b\x02\x06key:k1\ateam:t1A\x0e\n\x0e\x00\x00\x01\x90\x03"
+		"\asuccess\x00\x00\x00\x00\x00\x02\x01a\x01b\x02\x06key:k1\n\x00\ateam:t1\x00\x00A\x0e\n\x0e\x00\x00\x01\x90\x03"
 	got := appendRecord(nil, &r)
 	if !bytes.HasPrefix(got, []byte(frozen)) {
 		t.Errorf("the format changed: %q", got)

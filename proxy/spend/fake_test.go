@@ -131,7 +131,7 @@ func settled(n int) Record {
 		ModelGroup: "gpt-4", Model: "gpt-4o", Provider: "openai", Status: StatusSuccess, HTTPStatus: 200,
 		Usage:    price.Usage{InputUncached: int64(n), OutputText: 5},
 		CostNano: models.Nano(n), Start: testTime, End: testTime.Add(time.Second),
-		Tags: []string{"a", "b"}, BudgetScopes: []string{"key:k1", "team:t1"},
+		Tags: []string{"a", "b"}, Charges: []models.ScopeCharge{{Scope: "key:k1", WindowStart: models.FromMicros(5)}, {Scope: "team:t1"}},
 	}
 }
 

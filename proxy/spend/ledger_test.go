@@ -51,7 +51,7 @@ func TestSettledCallsReachTheDatabaseInOrder(t *testing.T) {
 			t.Fatalf("row %d is %s", i, id)
 		}
 	}
-	if got := rows[callID(7)]; got.CostNano != 7 || got.Usage.InputUncached != 7 || !slices.Equal(got.BudgetScopes, []string{"key:k1", "team:t1"}) || !got.Start.Equal(testTime) {
+	if got := rows[callID(7)]; got.CostNano != 7 || got.Usage.InputUncached != 7 || len(got.Charges) != 2 || got.Charges[0].Scope != "key:k1" || got.Charges[0].WindowStart.Micros() != 5 || !got.Start.Equal(testTime) {
 		t.Errorf("row %+v", got)
 	}
 	if h := l.Health(); !h.Ready || h.Backlog != 0 || h.Open != 0 || h.Replaying || len(h.Alerts) != 0 || h.Database != "" {

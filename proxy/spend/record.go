@@ -69,8 +69,8 @@ type Record struct {
 	SettledBy    string // "" = the call itself
 	PriceVersion string
 
-	// BudgetScopes are the counters to charge (models.Scope…).
-	BudgetScopes []string
+	// Charges are the counters to charge, each with the window of the call's admission.
+	Charges []models.ScopeCharge
 }
 
 // AdmitRecord is a call that is about to be sent: who makes it and what it is charged if nothing more is heard of it.
