@@ -288,7 +288,7 @@ func child(dir string) {
 		if err := l.Admit(admitted(n)); err != nil {
 			panic(err)
 		}
-		if _, err := fmt.Printf("A %d\n", n); err != nil {
+		if _, err := fmt.Fprintf(os.Stdout, "A %d\n", n); err != nil {
 			return
 		}
 		if n%5 == 0 {
@@ -297,7 +297,7 @@ func child(dir string) {
 		if err := l.Settle(settled(n)); err != nil {
 			panic(err)
 		}
-		if _, err := fmt.Printf("S %d\n", n); err != nil {
+		if _, err := fmt.Fprintf(os.Stdout, "S %d\n", n); err != nil {
 			return
 		}
 	}

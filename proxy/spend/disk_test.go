@@ -1,7 +1,6 @@
 package spend
 
 import (
-	"context"
 	"errors"
 	"syscall"
 	"testing"
@@ -138,17 +137,16 @@ func TestMemoryWaitsForTheDisk(t *testing.T) {
 	l := mustOpen(t, t.TempDir(), db, o)
 	l.w.cancel()
 	<-l.w.stopped
-	l.w.ctx = context.Background() //nolint:fatcontext // the writer's goroutine is gone
 	settle(t, l, 1)
 	d.set(func(d *disk) { d.full = true })
 	if err := l.Settle(settled(2)); !errors.Is(err, ErrJournal) {
 		t.Fatal(err)
 	}
-	if rows, _ := db.snapshot(); !l.w.fromMemory() || len(rows) != 0 {
+	if rows, _ := db.snapshot(); !l.w.fromMemory(t.Context()) || len(rows) != 0 {
 		t.Errorf("rows %v", rows)
 	}
 	for range 4 {
-		l.w.once()
+		l.w.once(t.Context())
 	}
 	if _, order := db.snapshot(); len(order) != 2 || order[0] != callID(1) || l.Backlog() != 0 {
 		t.Errorf("order %v, backlog %d", order, l.Backlog())

@@ -1,6 +1,7 @@
 package spend
 
 import (
+	"context"
 	"os"
 )
 
@@ -14,7 +15,7 @@ func (d *dbWriter) admitted(callID string) {
 
 // writeHolds gives the database the calls that were admitted since the last round and are still open. Most calls are
 // over before: they cost nothing here. A failure is tried again with the next round.
-func (d *dbWriter) writeHolds() {
+func (d *dbWriter) writeHolds(ctx context.Context) {
 	if d.holds == nil {
 		return
 	}
@@ -22,14 +23,14 @@ func (d *dbWriter) writeHolds() {
 	fresh := d.fresh
 	d.fresh = nil
 	d.mu.Unlock()
-	for len(fresh) > 0 && d.ctx.Err() == nil {
+	for len(fresh) > 0 && ctx.Err() == nil {
 		n := min(len(fresh), d.l.o.BatchSize)
 		if open := d.l.j.stillOpen(fresh[:n]); len(open) > 0 {
-			if err := d.tryHolds(open); err != nil {
+			if err := d.tryHolds(ctx, open); err != nil {
 				d.mu.Lock()
 				d.fresh = append(fresh, d.fresh...)
 				d.mu.Unlock()
-				d.pause(d.l.o.RetryFirst)
+				d.pause(ctx, d.l.o.RetryFirst)
 				signal(d.wake)
 				return
 			}
@@ -57,15 +58,15 @@ func (j *journal) stillOpen(ids []string) []AdmitRecord {
 	defer closeAll(files)
 	var out []AdmitRecord
 	for _, p := range places {
-		if a, err := decodeAdmit(readFrame(files, p.path, p.at, p.size, kindAdmit).body); err == nil {
+		if a, err := decodeAdmit(readAdmit(files, p.path, p.at, p.size).body); err == nil {
 			out = append(out, a)
 		}
 	}
 	return out
 }
 
-// readFrame reads one frame of a segment, opening each file once. A frame that is not there is empty.
-func readFrame(files map[string]*os.File, path string, at int64, size int, kind byte) frame {
+// readAdmit reads the frame of an admission, opening each file once. A frame that is not there is empty.
+func readAdmit(files map[string]*os.File, path string, at int64, size int) frame {
 	f := files[path]
 	if f == nil {
 		var err error
@@ -79,7 +80,7 @@ func readFrame(files map[string]*os.File, path string, at int64, size int, kind 
 		return frame{}
 	}
 	fr, state := parseFrame(b)
-	if state != frameGood || fr.kind != kind {
+	if state != frameGood || fr.kind != kindAdmit {
 		return frame{}
 	}
 	return fr

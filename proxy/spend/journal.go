@@ -352,7 +352,7 @@ func (j *journal) movable(seq uint64) ([]entry, []byte) {
 	files := map[string]*os.File{}
 	defer closeAll(files)
 	for _, o := range old {
-		fr := readFrame(files, o.path, o.at, o.size, kindAdmit)
+		fr := readAdmit(files, o.path, o.at, o.size)
 		if fr.size == 0 {
 			continue // it stays where it is
 		}

@@ -129,7 +129,7 @@ func (l *Ledger) open(dir string, w Writer) error {
 	l.w = newDBWriter(l, w)
 	l.adopt(r)
 	go l.sync.run()
-	go l.w.run()
+	l.w.start()
 	return nil
 }
 

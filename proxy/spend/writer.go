@@ -20,7 +20,6 @@ type dbWriter struct {
 	hurry   atomic.Int32 // callers of wait: do not gather
 	wake    chan struct{}
 	quick   chan struct{} // a full batch waits, or someone is in a hurry
-	ctx     context.Context
 	cancel  context.CancelFunc
 	stopped chan struct{}
 	batch   []Record
@@ -39,9 +38,14 @@ func newDBWriter(l *Ledger, w Writer) *dbWriter {
 	}
 	d.holds, _ = w.(HoldWriter)
 	d.tail = tail{j: l.j, problem: l.problem}
-	// The writer outlives every request; stop ends it.
-	d.ctx, d.cancel = context.WithCancel(context.Background())
 	return d
+}
+
+// start runs the writer until stop: it outlives every request.
+func (d *dbWriter) start() {
+	var ctx context.Context
+	ctx, d.cancel = context.WithCancel(context.Background())
+	go d.run(ctx)
 }
 
 func (d *dbWriter) kick() {
@@ -75,29 +79,29 @@ func (d *dbWriter) stop() {
 	<-d.stopped
 }
 
-func (d *dbWriter) run() {
+func (d *dbWriter) run(ctx context.Context) {
 	defer close(d.stopped)
 	defer d.tail.close()
 	for {
 		select {
 		case <-d.wake:
-		case <-d.ctx.Done():
+		case <-ctx.Done():
 			return
 		}
-		d.gather()
-		for more := true; more && d.ctx.Err() == nil; {
+		d.gather(ctx)
+		for more := true; more && ctx.Err() == nil; {
 			// A round goes on while batches are full or someone waits; what comes meanwhile gathers for the next.
-			more = d.once() && (d.hurry.Load() > 0 || d.l.j.backlog() >= d.l.o.BatchSize)
+			more = d.once(ctx) && (d.hurry.Load() > 0 || d.l.j.backlog() >= d.l.o.BatchSize)
 		}
 		if d.l.j.backlog() > 0 {
 			signal(d.wake)
 		}
-		d.writeHolds()
+		d.writeHolds(ctx)
 	}
 }
 
 // gather waits a little for company.
-func (d *dbWriter) gather() {
+func (d *dbWriter) gather(ctx context.Context) {
 	select {
 	case <-d.quick: // of an earlier round
 	default:
@@ -110,18 +114,18 @@ func (d *dbWriter) gather() {
 	select {
 	case <-t.C:
 	case <-d.quick:
-	case <-d.ctx.Done():
+	case <-ctx.Done():
 	}
 }
 
 // once carries one batch; false when nothing could be carried.
-func (d *dbWriter) once() bool {
+func (d *dbWriter) once(ctx context.Context) bool {
 	acked := d.l.j.acked.Load()
 	batch, last, err := d.tail.read(d.batch[:0], d.l.o.BatchSize, acked)
 	d.batch = batch
 	if err != nil {
 		d.l.problem("the journal cannot be read", err)
-		d.pause(d.l.o.RetryMost)
+		d.pause(ctx, d.l.o.RetryMost)
 		signal(d.wake)
 		if len(batch) == 0 {
 			return false
@@ -131,9 +135,9 @@ func (d *dbWriter) once() bool {
 		if last > acked {
 			d.acknowledge(nil, last) // what is missing cannot be read any more
 		}
-		return d.fromMemory()
+		return d.fromMemory(ctx)
 	}
-	if !d.commit(batch) {
+	if !d.commit(ctx, batch) {
 		return false
 	}
 	d.acknowledge(batch, last)
@@ -141,7 +145,7 @@ func (d *dbWriter) once() bool {
 }
 
 // fromMemory carries settles that the disk did not take. They come after everything on the disk.
-func (d *dbWriter) fromMemory() bool {
+func (d *dbWriter) fromMemory(ctx context.Context) bool {
 	j := d.l.j
 	j.state.Lock()
 	n := min(len(j.memory), d.l.o.BatchSize)
@@ -167,7 +171,7 @@ func (d *dbWriter) fromMemory() bool {
 		batch = append(batch, r)
 	}
 	d.batch = batch
-	ok := len(batch) == 0 || d.try(batch) == nil
+	ok := len(batch) == 0 || d.try(ctx, batch) == nil
 	j.state.Lock()
 	j.taken = 0
 	if ok {
@@ -179,7 +183,7 @@ func (d *dbWriter) fromMemory() bool {
 	j.state.Unlock()
 	if !ok {
 		// Tried once only, so that the journal gets its chance in between.
-		d.pause(d.l.o.RetryFirst)
+		d.pause(ctx, d.l.o.RetryFirst)
 		signal(d.wake)
 		return false
 	}
@@ -188,31 +192,31 @@ func (d *dbWriter) fromMemory() bool {
 }
 
 // commit tries until the database has the batch; false when the ledger is being closed.
-func (d *dbWriter) commit(batch []Record) bool {
+func (d *dbWriter) commit(ctx context.Context, batch []Record) bool {
 	wait := d.l.o.RetryFirst
 	for {
-		err := d.try(batch)
+		err := d.try(ctx, batch)
 		if err == nil {
 			return true
 		}
 		d.l.o.Logger.Warn("spend batch not written, trying again", slog.Int("records", len(batch)), slog.Any("error", err))
-		if !d.pause(wait/2 + rand.N(wait/2+1)) {
+		if !d.pause(ctx, wait/2+rand.N(wait/2+1)) {
 			return false
 		}
 		wait = min(2*wait, d.l.o.RetryMost)
 	}
 }
 
-func (d *dbWriter) try(batch []Record) error {
-	ctx, cancel := context.WithTimeout(d.ctx, d.l.o.WriteTimeout)
+func (d *dbWriter) try(ctx context.Context, batch []Record) error {
+	ctx, cancel := context.WithTimeout(ctx, d.l.o.WriteTimeout)
 	defer cancel()
 	err := d.w.WriteSpend(ctx, batch)
 	d.note(err)
 	return err
 }
 
-func (d *dbWriter) tryHolds(open []AdmitRecord) error {
-	ctx, cancel := context.WithTimeout(d.ctx, d.l.o.WriteTimeout)
+func (d *dbWriter) tryHolds(ctx context.Context, open []AdmitRecord) error {
+	ctx, cancel := context.WithTimeout(ctx, d.l.o.WriteTimeout)
 	defer cancel()
 	err := d.holds.WriteHolds(ctx, d.l.replica, open)
 	d.note(err)
@@ -253,13 +257,13 @@ func (d *dbWriter) acknowledge(batch []Record, last uint64) {
 }
 
 // pause waits; false when the ledger is being closed.
-func (d *dbWriter) pause(wait time.Duration) bool {
+func (d *dbWriter) pause(ctx context.Context, wait time.Duration) bool {
 	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
 	case <-t.C:
 		return true
-	case <-d.ctx.Done():
+	case <-ctx.Done():
 		return false
 	}
 }
