@@ -1,7 +1,8 @@
 -- +goose Up
 -- Everything that a call, a sign-in or a job writes. None of it moves config_seq.
 
--- What each scope (models/scope.go) has spent. key_id lets key lists sort by spend and by last use over an index.
+-- What each scope (models/scope.go) has spent. key_id and user_id let lists join, and lists of keys walk an index by spend
+-- and by last use; the others have no such index, since it costs something at every call.
 CREATE TABLE counters (
   scope        TEXT PRIMARY KEY,
   window_start BIGINT NOT NULL DEFAULT 0,
@@ -9,10 +10,12 @@ CREATE TABLE counters (
   spent        BIGINT NOT NULL DEFAULT 0,
   total        BIGINT NOT NULL DEFAULT 0,
   last_used_at BIGINT NOT NULL DEFAULT 0,
-  key_id       TEXT GENERATED ALWAYS AS (CASE WHEN substr(scope, 1, 4) = 'key:' THEN substr(scope, 5) END) STORED
+  key_id       TEXT GENERATED ALWAYS AS (CASE WHEN substr(scope, 1, 4) = 'key:' THEN substr(scope, 5) END) STORED,
+  user_id      TEXT GENERATED ALWAYS AS (CASE WHEN substr(scope, 1, 5) = 'user:' THEN substr(scope, 6) END) STORED
 );
-CREATE INDEX counters_due ON counters (resets_at);
-CREATE INDEX counters_key ON counters (key_id);
+CREATE INDEX counters_due ON counters (resets_at) WHERE resets_at IS NOT NULL;
+CREATE INDEX counters_key ON counters (key_id) WHERE key_id IS NOT NULL;
+CREATE INDEX counters_user ON counters (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX counters_key_spent ON counters (spent, key_id) WHERE key_id IS NOT NULL;
 CREATE INDEX counters_key_used ON counters (last_used_at, key_id) WHERE key_id IS NOT NULL;
 
@@ -60,6 +63,7 @@ CREATE INDEX spend_records_key ON spend_records (key_id, started_at);
 CREATE INDEX spend_records_user ON spend_records (user_id, started_at);
 CREATE INDEX spend_records_team ON spend_records (team_id, started_at);
 CREATE INDEX spend_records_group ON spend_records (model_group, started_at);
+CREATE INDEX spend_records_failed ON spend_records (started_at, id) WHERE status <> 'success';
 CREATE INDEX spend_records_end_user ON spend_records (end_user, started_at) WHERE end_user <> '';
 CREATE INDEX spend_records_session ON spend_records (session_id, started_at) WHERE session_id <> '';
 

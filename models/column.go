@@ -19,7 +19,10 @@ func (s Strings) Value() (driver.Value, error) {
 }
 
 // Scan reads JSON text.
-func (s *Strings) Scan(src any) error { return scanJSON(src, (*[]string)(s)) }
+func (s *Strings) Scan(src any) error {
+	*s = nil // an empty column sets nothing below, and a map would be merged
+	return scanJSON(src, (*[]string)(s))
+}
 
 // MarshalJSON writes [] for nil.
 func (s Strings) MarshalJSON() ([]byte, error) {
@@ -41,7 +44,10 @@ func (m StringMap) Value() (driver.Value, error) {
 }
 
 // Scan reads JSON text.
-func (m *StringMap) Scan(src any) error { return scanJSON(src, (*map[string]string)(m)) }
+func (m *StringMap) Scan(src any) error {
+	*m = nil // an empty column sets nothing below, and a map would be merged
+	return scanJSON(src, (*map[string]string)(m))
+}
 
 // MarshalJSON writes {} for nil.
 func (m StringMap) MarshalJSON() ([]byte, error) {
@@ -63,7 +69,10 @@ func (m IntMap) Value() (driver.Value, error) {
 }
 
 // Scan reads JSON text.
-func (m *IntMap) Scan(src any) error { return scanJSON(src, (*map[string]int64)(m)) }
+func (m *IntMap) Scan(src any) error {
+	*m = nil // an empty column sets nothing below, and a map would be merged
+	return scanJSON(src, (*map[string]int64)(m))
+}
 
 // JSON is a free object column (metadata), kept as the caller's own bytes so that number formats survive.
 type JSON json.RawMessage
@@ -146,4 +155,7 @@ func (m ModelBudgets) Value() (driver.Value, error) {
 }
 
 // Scan reads JSON text.
-func (m *ModelBudgets) Scan(src any) error { return scanJSON(src, (*map[string]ModelBudget)(m)) }
+func (m *ModelBudgets) Scan(src any) error {
+	*m = nil // an empty column sets nothing below, and a map would be merged
+	return scanJSON(src, (*map[string]ModelBudget)(m))
+}

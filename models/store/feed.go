@@ -46,7 +46,7 @@ func (s *Store) Changes(ctx context.Context, since int64, sink models.ChangeSink
 			sendRows(db, since, "deployments", sink.Deployment),
 			sendRows(db, since, "access_groups", sink.AccessGroup),
 			sendRows(db, since, "settings", sink.Setting),
-			sendRows(db, since, "keys", sink.Key),
+			sendKeys(db, since, sink.Key),
 			sendRows(db, since, "old_secrets", sink.OldSecret),
 		)
 	})

@@ -45,6 +45,10 @@ func TestAKeyComesBackAsItWasWritten(t *testing.T) {
 		if have.Seq == 0 {
 			t.Error("no stamp")
 		}
+		fed, _ := changes(t, s, 0)
+		if sent := fed.keys["id"]; !reflect.DeepEqual(&sent, have) {
+			t.Errorf("the feed sent\n     %+v\nwant %+v", sent, *have)
+		}
 		have.Seq = 0
 		if !reflect.DeepEqual(have, want) {
 			t.Errorf("got  %+v\nwant %+v", have, want)

@@ -143,6 +143,9 @@ func spendConditions(q SpendQuery) *where {
 	}
 	w.eq("provider", q.Provider)
 	w.eq("status", q.Status)
+	if q.Status != "" && q.Status != "success" {
+		w.add("status <> 'success'") // names the index over the few that are not
+	}
 	w.eq("session_id", q.SessionID)
 	if q.Tag != "" {
 		tag, err := models.Strings{q.Tag}.Value()

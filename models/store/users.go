@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 
 	"gorm.io/gorm"
 
@@ -120,6 +121,10 @@ func (s *Store) ListUsers(ctx context.Context, f UserFilter, page Page) ([]UserR
 	if err != nil {
 		return nil, 0, err
 	}
+	from := "users u"
+	if strings.HasPrefix(order, "c.") {
+		from += " JOIN counters c ON c.user_id = u.id" // every user has one (a trigger sees to it)
+	}
 	w := userConditions(f)
 	total, err := s.count(ctx, "users u", w)
 	if err != nil || total == 0 {
@@ -129,9 +134,8 @@ func (s *Store) ListUsers(ctx context.Context, f UserFilter, page Page) ([]UserR
 	query := "SELECT u.*, c.spent, c.total, c.resets_at, c.last_used_at," +
 		" (SELECT count(*) FROM keys k WHERE k.user_id = u.id AND (k.team_id IS NULL OR k.team_id <> ?)) AS key_count," +
 		" (SELECT count(*) FROM memberships m WHERE m.user_id = u.id) AS team_count" +
-		" FROM (SELECT u.id FROM users u JOIN counters c ON c.scope = 'user:' || u.id" + w.sql() +
-		" ORDER BY " + order + " LIMIT ? OFFSET ?) p" +
-		" JOIN users u ON u.id = p.id JOIN counters c ON c.scope = 'user:' || u.id ORDER BY " + order
+		" FROM (SELECT u.id FROM " + from + w.sql() + " ORDER BY " + order + " LIMIT ? OFFSET ?) p" +
+		" JOIN users u ON u.id = p.id JOIN counters c ON c.user_id = u.id ORDER BY " + order
 	args := append([]any{models.UISessionTeam}, w.args...)
 	var rows []UserRow
 	err = s.read.WithContext(ctx).Raw(query, append(args, limit, offset)...).Find(&rows).Error
