@@ -366,24 +366,30 @@ func (t *Teams) RemoveMember(ctx context.Context, who access.Actor, in RemoveMem
 		if err != nil {
 			return err
 		}
-		keys, err := tx.KeysOfMember(ctx, in.TeamID, m.UserID)
-		if err != nil {
+		if err := t.leave(ctx, tx, who, m); err != nil {
 			return err
 		}
-		list := make([]*models.Key, len(keys))
-		for i := range keys {
-			list[i] = &keys[i]
-		}
-		if err := t.deleteRows(ctx, tx, who, list); err != nil {
-			return err
-		}
-		if err := tx.DeleteMembership(ctx, in.TeamID, m.UserID); err != nil {
-			return err
-		}
-		if out, err = t.teamView(ctx, tx, team); err != nil {
-			return err
-		}
-		return t.audit(ctx, tx, who, access.MemberDelete, in.TeamID, map[string]any{"user_id": m.UserID, "role": m.Role}, nil)
+		out, err = t.teamView(ctx, tx, team)
+		return err
 	})
 	return out, err
+}
+
+// leave takes a person out of a team; the keys they hold in it are deleted.
+func (b *base) leave(ctx context.Context, tx *store.Store, who access.Actor, m *models.Membership) error {
+	keys, err := tx.KeysOfMember(ctx, m.TeamID, m.UserID)
+	if err != nil {
+		return err
+	}
+	list := make([]*models.Key, len(keys))
+	for i := range keys {
+		list[i] = &keys[i]
+	}
+	if err := b.deleteRows(ctx, tx, who, list); err != nil {
+		return err
+	}
+	if err := tx.DeleteMembership(ctx, m.TeamID, m.UserID); err != nil {
+		return err
+	}
+	return b.audit(ctx, tx, who, access.MemberDelete, m.TeamID, map[string]any{"user_id": m.UserID, "role": m.Role}, nil)
 }

@@ -292,7 +292,7 @@ type AuditQuery struct {
 	ObjectType string `query:"object_type"`
 	ObjectID   string `query:"object_id"`
 	Outcome    string `query:"outcome"`
-	Before     string `query:"cursor"` // the last row's id of the page before
+	Before     string `query:"cursor"` // Next of the page before
 	Size       int    `query:"page_size"`
 }
 

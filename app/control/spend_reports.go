@@ -1,0 +1,263 @@
+package control
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"gatehouse/app/access"
+	"gatehouse/models"
+	"gatehouse/models/fault"
+	"gatehouse/models/store"
+)
+
+// Activity is usage by day with cuts, newest day first (/user, /team, /organization, /customer, /tag daily activity);
+// entity says what the report is about. A page is so many days.
+func (s *Spend) Activity(ctx context.Context, who access.Actor, entity Dimension, q SpendQuery) (*Activity, error) {
+	f, err := s.filter(ctx, who, &q, true)
+	if err != nil {
+		return nil, err
+	}
+	p, err := page(q.Page, q.Size, 50, 1000)
+	if err != nil {
+		return nil, err
+	}
+	if entity == ByTag {
+		return s.tagActivity(ctx, f, q.Tags, p)
+	}
+	rows, err := s.Store.Report(ctx, f, store.ByDay)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(rows, func(a, b store.ReportRow) int { return cmp.Compare(b.Day, a.Day) })
+	out := &Activity{Page: p.Number, Pages: (len(rows) + p.Size - 1) / p.Size}
+	for _, r := range rows {
+		out.Total.Add(usage(r.Metrics))
+	}
+	from := min((p.Number-1)*p.Size, len(rows))
+	for _, r := range rows[from:min(from+p.Size, len(rows))] {
+		out.Days = append(out.Days, Day{Date: r.Day, Usage: usage(r.Metrics), Cuts: map[Dimension][]Slice{}})
+	}
+	if len(out.Days) == 0 {
+		return out, nil
+	}
+	f.From, f.To = out.Days[len(out.Days)-1].Date, out.Days[0].Date
+	cuts := []Dimension{ByModel, ByModelGroup, ByProvider, ByKey}
+	if !slices.Contains(cuts, entity) {
+		cuts = append(cuts, entity)
+	}
+	for _, by := range cuts {
+		if err := s.cut(ctx, f, by, out.Days); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// cut fills one dimension of every day, each value with its usage by key.
+func (s *Spend) cut(ctx context.Context, f store.ReportFilter, by Dimension, days []Day) error {
+	at := map[string]*Day{}
+	for i := range days {
+		at[days[i].Date] = &days[i]
+	}
+	dimensions := []store.Dimension{store.ByDay, store.Dimension(by), store.ByKey}
+	if by == ByKey {
+		dimensions = dimensions[:2]
+	}
+	rows, err := s.Store.Report(ctx, f, dimensions...)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		r := &rows[i]
+		day := at[r.Day]
+		if day == nil {
+			continue
+		}
+		list, value := day.Cuts[by], valueOf(by, r)
+		if len(list) == 0 || list[len(list)-1].Value != value { // rows of one value are neighbours
+			list = append(list, Slice{Value: value})
+		}
+		one := &list[len(list)-1]
+		one.Usage.Add(usage(r.Metrics))
+		if by != ByKey {
+			one.Keys = append(one.Keys, Slice{Value: r.KeyID, Usage: usage(r.Metrics)})
+		}
+		day.Cuts[by] = list
+	}
+	var values, keys []*Slice
+	for i := range days {
+		list := days[i].Cuts[by]
+		for j := range list {
+			values = append(values, &list[j])
+			keys = append(keys, pointers(list[j].Keys)...)
+		}
+	}
+	if err := s.label(ctx, by, values); err != nil {
+		return err
+	}
+	return s.label(ctx, ByKey, keys)
+}
+
+// tagActivity is Activity over tags, whose aggregate keeps fewer figures.
+func (s *Spend) tagActivity(ctx context.Context, f store.ReportFilter, tags []string, p store.Page) (*Activity, error) {
+	rows, err := s.Store.DailyTags(ctx, f, tags)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(rows, func(a, b store.TagRow) int { return cmp.Compare(b.Day, a.Day) })
+	out := &Activity{Page: p.Number}
+	var days []Day
+	for _, r := range rows {
+		if len(days) == 0 || days[len(days)-1].Date != r.Day {
+			days = append(days, Day{Date: r.Day, Cuts: map[Dimension][]Slice{}})
+		}
+		day, u := &days[len(days)-1], tagUsage(r)
+		day.Usage.Add(u)
+		day.Cuts[ByTag] = append(day.Cuts[ByTag], Slice{Value: r.Tag, Label: r.Tag, Usage: u})
+		out.Total.Add(u)
+	}
+	out.Pages = (len(days) + p.Size - 1) / p.Size
+	from := min((p.Number-1)*p.Size, len(days))
+	out.Days = days[from:min(from+p.Size, len(days))]
+	return out, nil
+}
+
+// Report is Top for each day, oldest first (/global/spend/report). Errors: Invalid for an unknown dimension.
+func (s *Spend) Report(ctx context.Context, who access.Actor, by Dimension, q SpendQuery) ([]Day, error) {
+	f, err := s.filter(ctx, who, &q, true)
+	if err != nil {
+		return nil, err
+	}
+	if by == ByTag || store.Dimension(by) == store.ByDay {
+		return nil, fault.BadField("group_by", "%q is nothing that this report can be grouped by", string(by))
+	}
+	rows, err := s.Store.Report(ctx, f, store.ByDay)
+	if err != nil {
+		return nil, err
+	}
+	days := make([]Day, len(rows))
+	for i, r := range rows {
+		days[i] = Day{Date: r.Day, Usage: usage(r.Metrics), Cuts: map[Dimension][]Slice{}}
+	}
+	return days, s.cut(ctx, f, by, days)
+}
+
+// Summary is /spend/logs with summarize: zero-filled days, oldest first.
+func (s *Spend) Summary(ctx context.Context, who access.Actor, q SpendQuery) ([]DayLog, error) {
+	f, err := s.filter(ctx, who, &q, true)
+	if err != nil {
+		return nil, err
+	}
+	out := []DayLog{}
+	at := map[string]int{}
+	for _, day := range span(f.From, f.To) {
+		at[day] = len(out)
+		out = append(out, DayLog{Date: day, Users: map[string]models.Nano{}, Models: map[string]models.Nano{}, Keys: map[string]models.Nano{}})
+	}
+	for _, by := range []Dimension{ByUser, ByModelGroup, ByKey} {
+		rows, err := s.Store.Report(ctx, f, store.ByDay, store.Dimension(by))
+		if err != nil {
+			return nil, err
+		}
+		list := make([]Slice, len(rows))
+		for i := range rows {
+			list[i] = Slice{Value: valueOf(by, &rows[i]), Usage: usage(rows[i].Metrics)}
+		}
+		if by == ByKey {
+			if err := s.label(ctx, ByKey, pointers(list)); err != nil {
+				return nil, err
+			}
+		}
+		for i, one := range list {
+			day := &out[at[rows[i].Day]]
+			switch by {
+			case ByUser:
+				day.Users[one.Value] = one.Usage.Spend
+				day.Spend = day.Spend.AddSat(one.Usage.Spend)
+			case ByModelGroup:
+				day.Models[one.Value] = one.Usage.Spend
+			default:
+				day.Keys[one.Hash] = one.Usage.Spend
+			}
+		}
+	}
+	return out, nil
+}
+
+// Unassigned is the label of spend without a team.
+const Unassigned = "Unassigned"
+
+// topSeries is how many series the charts of /global/* show.
+const topSeries = 10
+
+// Teams is /global/spend/teams: the ten teams with the most spend, and their days, zero-filled.
+func (s *Spend) Teams(ctx context.Context, who access.Actor, q SpendQuery) (*TeamSpend, error) {
+	f, err := s.filter(ctx, who, &q, true)
+	if err != nil {
+		return nil, err
+	}
+	q.Limit = ptr(topSeries)
+	top, err := s.Top(ctx, who, ByTeam, q)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.Report(ctx, f, store.ByDay, store.ByTeam)
+	if err != nil {
+		return nil, err
+	}
+	out := &TeamSpend{}
+	name := map[string]string{}
+	for i := range top {
+		t := &top[i]
+		switch {
+		case t.Value == "":
+			t.Label = Unassigned
+		case t.Label == "":
+			t.Label = t.Value
+		}
+		name[t.Value] = t.Label
+		out.Teams = append(out.Teams, t.Label)
+	}
+	out.Totals = top
+	at := map[string]map[string]models.Nano{}
+	for _, r := range rows {
+		if label, shown := name[r.TeamID]; shown {
+			if at[r.Day] == nil {
+				at[r.Day] = map[string]models.Nano{}
+			}
+			at[r.Day][label] = at[r.Day][label].AddSat(r.Spend)
+		}
+	}
+	for _, day := range span(f.From, f.To) {
+		out.Days = append(out.Days, TeamSpendDay{Date: day, Spend: at[day]})
+	}
+	return out, nil
+}
+
+// ModelDays is /global/activity/model: the ten models with the most tokens, each with its days, zero-filled.
+func (s *Spend) ModelDays(ctx context.Context, who access.Actor, q SpendQuery) ([]ModelSeries, error) {
+	f, err := s.filter(ctx, who, &q, true)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.Report(ctx, f, store.ByModelGroup, store.ByDay)
+	if err != nil {
+		return nil, err
+	}
+	var out []ModelSeries
+	var at []map[string]Usage
+	for _, r := range rows {
+		if len(out) == 0 || out[len(out)-1].Model != r.ModelGroup {
+			out, at = append(out, ModelSeries{Model: r.ModelGroup}), append(at, map[string]Usage{})
+		}
+		i := len(out) - 1
+		at[i][r.Day] = usage(r.Metrics)
+		out[i].Total.Add(usage(r.Metrics))
+	}
+	for i := range out {
+		out[i].Days = fillDays(f, at[i])
+	}
+	slices.SortStableFunc(out, func(a, b ModelSeries) int { return cmp.Compare(b.Total.Tokens(), a.Total.Tokens()) })
+	return out[:min(len(out), topSeries)], nil
+}
