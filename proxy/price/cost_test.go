@@ -6,8 +6,9 @@ import (
 	"reflect"
 	"testing"
 
-	"gatehouse/models"
 	"pgregory.net/rapid"
+
+	"gatehouse/models"
 )
 
 func priced(t *testing.T, params map[string]any) Price {
@@ -101,18 +102,21 @@ func TestCost(t *testing.T) {
 		"the highest threshold":     {base(map[string]any{"input_cost_per_token_above_128k_tokens": 2e-6, "input_cost_per_token_above_200k_tokens": 4e-6}), Usage{InputUncached: 300_000}, "", 1_200_000_000},
 		"both, given": {
 			base(map[string]any{"input_cost_per_token_above_200k_tokens": 2e-6, "input_cost_per_token_priority": 3e-6, "input_cost_per_token_above_200k_tokens_priority": 5e-6}),
-			Usage{InputUncached: 300_000}, "priority", 1_500_000_000,
+			Usage{InputUncached: 300_000},
+			"priority", 1_500_000_000,
 		},
 		"both, multiplied": {
 			base(map[string]any{"input_cost_per_token_above_200k_tokens": 2e-6, "input_cost_per_token_priority": 3e-6}),
-			Usage{InputUncached: 300_000}, "priority", 1_800_000_000,
+			Usage{InputUncached: 300_000},
+			"priority", 1_800_000_000,
 		},
 		"ranges": {
 			map[string]any{"tiered_pricing": []any{
 				map[string]any{"range": []any{0, 32000}, "input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6},
 				map[string]any{"range": []any{32000.0, 128000.0}, "input_cost_per_token": 3e-6, "output_cost_per_token": 6e-6},
 			}},
-			Usage{InputUncached: 32_001, OutputText: 1}, "", 96_009_000,
+			Usage{InputUncached: 32_001, OutputText: 1},
+			"", 96_009_000,
 		},
 		"absurd counts stay in range": {base(nil), Usage{InputUncached: math.MaxInt64, OutputText: math.MaxInt64}, "", math.MaxInt64},
 	} {
@@ -188,9 +192,18 @@ func TestRatesAreExact(t *testing.T) {
 		in   any
 		want int64
 	}{
-		{0.00003, 30_000_000_000}, {"0.00003", 30_000_000_000}, {3e-05, 30_000_000_000}, {json.Number("3e-5"), 30_000_000_000},
-		{0.0000009, 900_000_000}, {float32(0.0000009), 900_000_000}, {1.1e-07, 110_000_000}, {0, 0}, {int64(1), 1_000_000_000_000_000},
-		{"0.000000000000000499", 0}, {"0.0000000000000005", 1}, {8.333333333333334e-08, 83_333_333},
+		{0.00003, 30_000_000_000},
+		{"0.00003", 30_000_000_000},
+		{3e-05, 30_000_000_000},
+		{json.Number("3e-5"), 30_000_000_000},
+		{0.0000009, 900_000_000},
+		{float32(0.0000009), 900_000_000},
+		{1.1e-07, 110_000_000},
+		{0, 0},
+		{int64(1), 1_000_000_000_000_000},
+		{"0.000000000000000499", 0},
+		{"0.0000000000000005", 1},
+		{8.333333333333334e-08, 83_333_333},
 	} {
 		got, ok, err := parseRate(c.in)
 		if err != nil || !ok || got != c.want {

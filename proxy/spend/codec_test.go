@@ -9,9 +9,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"pgregory.net/rapid"
+
 	"gatehouse/models"
 	"gatehouse/proxy/price"
-	"pgregory.net/rapid"
 )
 
 func drawRecord(t *rapid.T) Record {

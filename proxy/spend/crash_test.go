@@ -16,35 +16,35 @@ import (
 
 // crash is what kill -9 leaves: the files as they are now, in another folder. The old ledger ends without a word to
 // its database.
-func crash(t testing.TB, dir string, l *Ledger) string {
-	t.Helper()
+func crash(tb testing.TB, dir string, l *Ledger) string {
+	tb.Helper()
 	l.w.cancel()
 	<-l.w.stopped
-	to := t.TempDir()
-	copyDir(t, dir, to)
+	to := tb.TempDir()
+	copyDir(tb, dir, to)
 	_ = l.Close(ended())
 	return to
 }
 
-func copyDir(t testing.TB, from, to string) {
-	t.Helper()
+func copyDir(tb testing.TB, from, to string) {
+	tb.Helper()
 	entries, err := os.ReadDir(from)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for _, e := range entries {
-		copyFile(t, filepath.Join(from, e.Name()), filepath.Join(to, e.Name()))
+		copyFile(tb, filepath.Join(from, e.Name()), filepath.Join(to, e.Name()))
 	}
 }
 
-func copyFile(t testing.TB, from, to string) {
-	t.Helper()
+func copyFile(tb testing.TB, from, to string) {
+	tb.Helper()
 	b, err := os.ReadFile(from)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := os.WriteFile(to, b, 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
@@ -270,13 +270,13 @@ func TestDamageUnderARunningReader(t *testing.T) {
 	}
 }
 
-const childDir = "SPEND_TEST_CHILD"
+const isChild = "SPEND_TEST_CHILD"
 
-// child is a process of its own that settles calls until it is killed, and says each one that is promised.
-func child(dir string) {
+// child is a process of its own that works in the current folder and settles calls until it is killed, and says each one that is promised.
+func child() {
 	o := quick()
 	o.SegmentSize = 8 << 10
-	l, err := Open(dir, down(), o)
+	l, err := Open(".", down(), o)
 	if err != nil {
 		panic(err)
 	}
@@ -310,7 +310,8 @@ func TestKilledProcess(t *testing.T) {
 	want := map[string]int64{}
 	for round := range 4 {
 		cmd := exec.CommandContext(within(t), os.Args[0]) //nolint:gosec // the test binary itself
-		cmd.Env = append(os.Environ(), childDir+"="+dir, fmt.Sprintf("SPEND_TEST_FIRST=%d", 1+round*100_000))
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), isChild+"=1", fmt.Sprintf("SPEND_TEST_FIRST=%d", 1+round*100_000))
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)

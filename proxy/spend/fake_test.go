@@ -99,13 +99,13 @@ func quick() Options {
 	}
 }
 
-func mustOpen(t testing.TB, dir string, w Writer, o Options) *Ledger {
-	t.Helper()
+func mustOpen(tb testing.TB, dir string, w Writer, o Options) *Ledger {
+	tb.Helper()
 	l, err := Open(dir, w, o)
 	if err != nil {
-		t.Fatalf("open: %v", err)
+		tb.Fatalf("open: %v", err)
 	}
-	t.Cleanup(func() { _ = l.Close(ended()) })
+	tb.Cleanup(func() { _ = l.Close(ended()) })
 	return l
 }
 
@@ -116,10 +116,10 @@ func ended() context.Context {
 	return ctx
 }
 
-func within(t testing.TB) context.Context {
-	t.Helper()
+func within(tb testing.TB) context.Context {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	t.Cleanup(cancel)
+	tb.Cleanup(cancel)
 	return ctx
 }
 
@@ -142,30 +142,30 @@ func admitted(n int) AdmitRecord {
 	return AdmitRecord{Record: r, EstNano: models.Nano(10 * n), FloorNano: models.Nano(1000 + n)}
 }
 
-func admit(t testing.TB, l *Ledger, n int) {
-	t.Helper()
+func admit(tb testing.TB, l *Ledger, n int) {
+	tb.Helper()
 	if err := l.Admit(admitted(n)); err != nil {
-		t.Fatalf("admit %d: %v", n, err)
+		tb.Fatalf("admit %d: %v", n, err)
 	}
 }
 
-func settle(t testing.TB, l *Ledger, n int) {
-	t.Helper()
+func settle(tb testing.TB, l *Ledger, n int) {
+	tb.Helper()
 	if err := l.Settle(settled(n)); err != nil {
-		t.Fatalf("settle %d: %v", n, err)
+		tb.Fatalf("settle %d: %v", n, err)
 	}
 }
 
-func flush(t testing.TB, l *Ledger) {
-	t.Helper()
-	if err := l.Flush(within(t)); err != nil {
-		t.Fatalf("flush: %v, health %+v", err, l.Health())
+func flush(tb testing.TB, l *Ledger) {
+	tb.Helper()
+	if err := l.Flush(within(tb)); err != nil {
+		tb.Fatalf("flush: %v, health %+v", err, l.Health())
 	}
 }
 
 // until waits for a condition that other goroutines bring about.
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
+func until(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
 	deadline := time.After(20 * time.Second)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -173,7 +173,7 @@ func until(t testing.TB, what string, ok func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("never: %s", what)
+			tb.Fatalf("never: %s", what)
 		}
 	}
 }

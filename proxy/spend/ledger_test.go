@@ -15,11 +15,11 @@ import (
 	"gatehouse/proxy/price"
 )
 
-func segments(t testing.TB, dir string) []string {
-	t.Helper()
+func segments(tb testing.TB, dir string) []string {
+	tb.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "*.seg*"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return names
 }

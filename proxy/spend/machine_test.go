@@ -5,9 +5,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"gatehouse/models"
 	"gatehouse/proxy/price"
-	"pgregory.net/rapid"
 )
 
 // TestAnyHistory drives a ledger through random calls, crashes and failures of disk and database, and then compares the

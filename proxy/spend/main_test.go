@@ -8,8 +8,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(childDir); dir != "" {
-		child(dir)
+	if os.Getenv(isChild) != "" {
+		child()
 		return
 	}
 	goleak.VerifyTestMain(m)

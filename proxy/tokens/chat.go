@@ -69,7 +69,7 @@ func encoded(s []byte) bool {
 		return false
 	}
 	for _, c := range s[:1024] {
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '+' || c == '/' || c == '-' || c == '_' || c == '=') {
+		if !word(c) && c != '+' && c != '/' && c != '-' && c != '_' && c != '=' {
 			return false
 		}
 	}
