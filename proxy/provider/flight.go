@@ -25,6 +25,7 @@ type Flight struct {
 	conn  net.Conn
 	stop  context.CancelFunc // while dialling
 	cause Cause
+	wake  chan struct{} // closed by Cancel while somebody sleeps
 }
 
 // past is a deadline that has always been missed.
@@ -44,6 +45,33 @@ func (f *Flight) Cancel(cause Cause) {
 	if f.stop != nil {
 		f.stop()
 	}
+	if f.wake != nil {
+		close(f.wake)
+		f.wake = nil
+	}
+}
+
+// Sleep waits, and says whether the flight is still on afterwards.
+func (f *Flight) Sleep(d time.Duration) bool {
+	f.mu.Lock()
+	if f.cause != Running {
+		f.mu.Unlock()
+		return false
+	}
+	wake := make(chan struct{})
+	f.wake = wake
+	f.mu.Unlock()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-wake:
+		return false
+	case <-timer.C:
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.wake = nil
+	return f.cause == Running
 }
 
 // Cause says whether and why the exchange was ended.
@@ -57,7 +85,7 @@ func (f *Flight) Cause() Cause {
 func (f *Flight) Reset() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.conn, f.stop, f.cause = nil, nil, Running
+	f.conn, f.stop, f.wake, f.cause = nil, nil, nil, Running
 }
 
 // attach ties the flight to a connection and sets its deadline; false when the flight is over.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"gatehouse/models"
+	"gatehouse/proxy/price"
 	"gatehouse/proxy/wire"
 )
 
@@ -101,6 +102,7 @@ type Target struct {
 	DropParams bool
 	Drop       []string // parameters that are always left out
 	Allowed    []string
+	Custom     price.Price // the deployment's own price; not Known when it has none
 	heads      [ops][]byte // request line and header lines, where no path depends on the model
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"gatehouse/models"
+	"gatehouse/proxy/price"
 	"gatehouse/proxy/wire"
 )
 
@@ -17,8 +18,8 @@ import (
 type Registry struct {
 	client    *Client
 	providers func(name string) Provider // nil for a name that is not known
-	trusted   Dialer // for deployments of config.yaml, which may name any address
-	checked   Dialer // for deployments made through the API
+	trusted   Dialer                     // for deployments of config.yaml, which may name any address
+	checked   Dialer                     // for deployments made through the API
 	log       *slog.Logger
 
 	mu    sync.RWMutex
@@ -91,6 +92,9 @@ func (r *Registry) make(d *models.Deployment) (*Target, error) {
 	t.Deployment, t.Provider = d, p
 	if err := t.params(d); err != nil {
 		return nil, err
+	}
+	if t.Custom, _, err = price.FromConfig(d.Prices); err != nil {
+		return nil, fmt.Errorf("price: %w", err)
 	}
 	dialer := r.checked
 	if d.FromConfig {

@@ -114,3 +114,10 @@ func (a *Answer) EmptyChoices() bool {
 	raw := a.Choices()
 	return IsArray(raw) && space(raw, 1) == len(raw)-1
 }
+
+// SetChoices replaces the list of choices, where there is one.
+func (a *Answer) SetChoices(raw []byte) {
+	if a.choices > 0 {
+		a.Replace(a.choices-1, raw)
+	}
+}

@@ -71,6 +71,9 @@ func (o *Object) Raw(i int) []byte { return o.body[o.members[i].Val:o.members[i]
 // Drop leaves member i out.
 func (o *Object) Drop(i int) { o.edits[i] = edit{drop: true} }
 
+// Dropped says whether member i is left out.
+func (o *Object) Dropped(i int) bool { return o.edits[i].drop }
+
 // Replace gives member i another value. The object keeps a view of value until it is written.
 func (o *Object) Replace(i int, value []byte) { o.edits[i] = edit{with: value} }
 

@@ -1,0 +1,300 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"gatehouse/models"
+	"gatehouse/proxy/keyring"
+	"gatehouse/proxy/policy"
+	"gatehouse/proxy/provider"
+	"gatehouse/proxy/route"
+	"gatehouse/proxy/spend"
+)
+
+// sent is what is known of the attempt under way, or of the last one.
+type sent struct {
+	plan    *route.Plan
+	attempt route.Attempt
+	target  *provider.Target
+	model   string // the provider's own name for it
+	bridge  bridge // nil: the wires are the same
+	at      time.Time
+	first   time.Time // first byte, or first content of a stream
+	resp    *provider.Response
+	tries   int
+	cap     int64 // output cap that the gateway has put into the body; 0: none
+}
+
+// secrets are the deployment's, which no text may show.
+func (s *sent) secrets() []string {
+	if s.target == nil {
+		return nil
+	}
+	d := s.target.Deployment
+	out := []string{d.APIKey.Reveal()}
+	for _, v := range d.Secrets {
+		out = append(out, v.Reveal())
+	}
+	return out
+}
+
+// attempts sends the call to one deployment after the other, as the plan says, until one answers. A retry never happens
+// after a byte has reached the client. All attempts run under the one hold.
+func (c *call) attempts() *failure {
+	c.follow()
+	total := orDuration(c.timeout, c.cfg.Timeout)
+	c.deadline = c.start.Add(total)
+	plan, err := c.p.Router.Plan(c.routing())
+	if err != nil {
+		return c.failed(refusedPermit(err))
+	}
+	c.sent.plan = plan
+	defer plan.End(route.Outcome{Class: route.Server}) // idle but for a panic
+	var last route.Outcome
+	for {
+		a, ok := plan.Next(last)
+		if !ok {
+			break
+		}
+		if a.Sleep > 0 && (c.p.Now().Add(a.Sleep).After(c.deadline) || !c.flight.Sleep(a.Sleep)) {
+			last.Class = route.Cancelled
+			if c.flight.Cause() == provider.Running && last.Err != nil { // the time left is shorter than the wait
+				break
+			}
+			last.Err = c.ended()
+			plan.End(last)
+			return c.failed(asFailure(last.Err))
+		}
+		last = c.try(a)
+		if last.Class == route.Success {
+			return nil
+		}
+		if last.Class == route.Cancelled {
+			plan.End(last)
+			return c.failed(asFailure(last.Err))
+		}
+	}
+	if first := plan.First(); first != nil {
+		return c.failed(asFailure(first.Err))
+	}
+	if last.Err != nil {
+		return c.failed(asFailure(last.Err))
+	}
+	var none *route.Unavailable
+	if errors.As(plan.Err(), &none) {
+		return c.failed(fail(noDeployment, none.Error()).after(none.RetryAfter))
+	}
+	return c.failed(fail(noDeployment, "no deployment of "+c.group+" can serve this call").after(time.Second))
+}
+
+// failed settles a call that has no answer, and hands the failure on.
+func (c *call) failed(f *failure) *failure {
+	if c.sent.tries == 0 {
+		c.hold.cancel()
+		return f
+	}
+	e := ending{status: spend.StatusFailure, httpStatus: f.statusOn(c.wire), code: f.code}
+	if f.reason == clientLeft {
+		e.status = spend.StatusCancelled
+	}
+	e.floor = f.reason == clientLeft || f.reason == draining // the provider may have been at work: its input is booked
+	c.settle(e)
+	return f
+}
+
+func asFailure(err error) *failure {
+	var f *failure
+	if errors.As(err, &f) {
+		return f
+	}
+	return fail(upstreamDown, "no provider could be reached").because(err)
+}
+
+func refusedPermit(err error) *failure {
+	var r *policy.Refusal
+	if errors.As(err, &r) {
+		return refusedByPolicy(r)
+	}
+	return fail(badField, err.Error()).about("fallbacks")
+}
+
+// routing is the call as the router needs it.
+func (c *call) routing() route.Request {
+	return route.Request{
+		Catalog: c.snap.Catalog(), Model: c.group, Match: c.match, Team: c.grant.TeamID, Stream: c.stream,
+		Tokens: c.inTok + c.expected(), Retries: c.retries, Fallbacks: c.fallbacks, ContextFallbacks: c.contextFallbacks,
+		PolicyFallbacks: c.policyFallbacks, NoFallbacks: c.noFallbacks, Deadline: c.deadline,
+		Permit: func(model string) (keyring.Match, error) {
+			v, refused := policy.Model(c.snap, c.grant, model)
+			if refused != nil {
+				return keyring.Match{}, refused
+			}
+			return v.Match, nil
+		},
+		Cost: func(d *models.Deployment) (models.Nano, bool) {
+			ask, f := c.estimate([]*models.Deployment{d})
+			return ask.Est, f == nil && ask.Pricing == 0
+		},
+	}
+}
+
+// ended is the failure of a call that was ended from outside.
+func (c *call) ended() *failure {
+	switch c.flight.Cause() {
+	case provider.ClientGone:
+		return fail(clientLeft, "the client closed the connection")
+	case provider.Shutdown:
+		f := fail(draining, "Gatehouse is shutting down").after(time.Second)
+		f.close = true
+		return f
+	case provider.Running, provider.Expired:
+	}
+	return fail(timedOut, "the call took longer than its time limit")
+}
+
+// try makes one attempt. On success the answer is in the response, or a stream is about to bring it.
+func (c *call) try(a route.Attempt) route.Outcome {
+	now := c.p.Now()
+	if a.Fallbacks != c.sent.attempt.Fallbacks {
+		if f := c.again([]*models.Deployment{a.Deployment}); f != nil {
+			return route.Outcome{Class: route.BadRequest, Err: f}
+		}
+	}
+	c.sent = sent{plan: c.sent.plan, attempt: a, model: a.Model, at: now, tries: c.sent.tries}
+	if c.pretend != route.Success && a.Fallbacks == 0 {
+		return c.pretended()
+	}
+	target, err := c.p.targets.Target(a.Deployment)
+	if mock := a.Deployment.MockResponse; mock != "" || c.mock != nil {
+		return c.answerMock(target, err)
+	}
+	if err != nil {
+		f := fail(upstreamDown, "the deployment of this model cannot serve").because(fmt.Errorf("deployment %s: %w", a.Deployment.ID, err))
+		f.status, f.astatus = 503, 503
+		return route.Outcome{Class: route.Server, Err: f}
+	}
+	c.sent.target = target
+	req, f := c.prepare()
+	if f != nil {
+		return route.Outcome{Class: route.BadRequest, Err: f}
+	}
+	if f := c.admit(); f != nil {
+		return route.Outcome{Class: route.BadRequest, Err: f}
+	}
+	c.sent.tries++
+	req.Deadline = c.patience(a.Deployment, now)
+	resp, err := c.p.transport.Do(&c.flight, req)
+	if err != nil {
+		return c.outcome(err)
+	}
+	c.sent.resp = resp
+	c.sent.first = c.p.Now()
+	status := resp.Status()
+	if status < 200 || status > 299 {
+		refusal := provider.ReadRefusal(resp)
+		c.closeResponse()
+		return c.refusal(refusal)
+	}
+	if c.stream {
+		return c.beginStream(req.Deadline)
+	}
+	return c.plain()
+}
+
+// patience is how long the attempt may take: to its end, or for a stream to its first content.
+func (c *call) patience(d *models.Deployment, now time.Time) time.Time {
+	limit := c.timeout
+	if limit == 0 {
+		limit = orDuration(d.Timeout, c.cfg.Timeout)
+	}
+	if c.stream {
+		switch {
+		case c.streamFirst > 0:
+			limit = min(limit, c.streamFirst)
+		case d.StreamTimeout > 0:
+			limit = d.StreamTimeout
+		case c.timeout == 0 && d.Timeout == 0:
+			limit = c.cfg.StreamFirst
+		}
+	}
+	if by := now.Add(limit); by.Before(c.deadline) {
+		return by
+	}
+	return c.deadline
+}
+
+func (c *call) closeResponse() {
+	if c.sent.resp != nil {
+		c.sent.resp.Close()
+		c.sent.resp = nil
+	}
+}
+
+// outcome is an exchange without an answer.
+func (c *call) outcome(err error) route.Outcome {
+	if c.flight.Cause() != provider.Running {
+		return route.Outcome{Class: route.Cancelled, Err: c.ended()}
+	}
+	var f *provider.Failure
+	if !errors.As(err, &f) {
+		return route.Outcome{Class: route.Server, Err: internalFailure(c.id, err)}
+	}
+	out := route.Outcome{Class: route.Connection, Err: failedUpstream(f), Total: c.p.Now().Sub(c.sent.at)}
+	switch f.Kind {
+	case provider.Timeout:
+		out.Class = route.Timeout
+	case provider.Malformed:
+		out.Class = route.Server
+	case provider.Connect, provider.Lost, provider.Cancelled:
+	}
+	return out
+}
+
+// refusal is an answer that says no.
+func (c *call) refusal(r *provider.Refusal) route.Outcome {
+	f := refusedUpstream(r, c.sent.secrets()...)
+	return route.Outcome{
+		Class: classOf(r), Status: r.Status, RetryAfter: r.RetryAfter, Err: f, Total: c.p.Now().Sub(c.sent.at),
+	}
+}
+
+func classOf(r *provider.Refusal) route.Class {
+	switch r.Class {
+	case provider.ContextWindow:
+		return route.ContextWindow
+	case provider.ContentPolicy:
+		return route.ContentPolicy
+	case provider.QuotaGone:
+		return route.Quota
+	case provider.Slow:
+		return route.Timeout
+	case provider.Auth:
+		if r.Status == 403 {
+			return route.Forbidden
+		}
+		return route.Auth
+	case provider.Other:
+		return route.Server
+	case provider.BadRequest, provider.NotFound, provider.RateLimit, provider.ServerError:
+	}
+	return route.ClassOf(r.Status)
+}
+
+// pretended is the failure that a test asks for, in the class that it names.
+func (c *call) pretended() route.Outcome {
+	c.sent.tries++ // the call counts as made
+	f := fail(upstreamStatus, "a failure was asked for")
+	switch c.pretend {
+	case route.Timeout:
+		f = fail(timedOut, "a timeout was asked for")
+	case route.RateLimit:
+		f = fail(upstreamRate, "a rate limit was asked for")
+	case route.ContextWindow:
+		f = fail(contextTooLong, "a context window error was asked for")
+	case route.ContentPolicy:
+		f = fail(contentPolicy, "a content policy violation was asked for")
+	}
+	return route.Outcome{Class: c.pretend, Status: f.status, Err: f}
+}

@@ -1,0 +1,171 @@
+package proxy
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/valyala/fasthttp"
+
+	"gatehouse/proxy/keyring"
+	"gatehouse/proxy/provider"
+	"gatehouse/proxy/stream"
+)
+
+// call is one request on its way through the plane. It belongs to the handler until a stream takes it over; ctx and
+// head are of use to the handler alone.
+type call struct {
+	p    *Plane
+	cfg  *Config
+	ctx  *fasthttp.RequestCtx
+	head head
+	s    *scratch
+
+	id    string
+	start time.Time
+	op    provider.Op
+	route string        // the path, for keys that may call some only
+	wire  provider.Wire // the client's
+	ip    netip.Addr
+
+	snap   *keyring.Snapshot
+	grant  *keyring.Grant
+	asked  string // the model as the client named it
+	group  string // after aliases
+	match  keyring.Match
+	stream bool
+	usage  bool // the client asked for usage in its stream
+	output int64
+	n      int64
+	inTok  int64 // input tokens, as far as they were counted; -1: not yet
+	extras
+
+	flight      provider.Flight
+	watch       stream.Watch
+	watched     bool
+	hold        hold
+	deadline    time.Time // of the whole call; zero for streams that have begun
+	sent        sent
+	handed      bool // a stream owns the call now
+	headerBytes int
+	logged      *failure
+}
+
+// begin makes the call of a request.
+func (p *Plane) begin(ctx *fasthttp.RequestCtx, op provider.Op) *call {
+	c := &call{p: p, cfg: p.cfg.Load(), ctx: ctx, s: acquireScratch(), start: p.Now(), op: op, n: 1, inTok: -1}
+	p.active.Add(1)
+	c.id = newID(c.start)
+	c.route = string(ctx.Path())
+	if op == provider.Messages || op == provider.CountTokens {
+		c.wire = provider.Anthropic
+	}
+	c.hold.c = c
+	return c
+}
+
+// newID makes a ULID. It orders rows and need not be secret, so its randomness is the fast kind.
+func newID(at time.Time) string {
+	var id ulid.ULID
+	_ = id.SetTime(uint64(at.UnixMilli())) //nolint:gosec // after 1970, before 10889
+	hi, lo := rand.Uint64(), rand.Uint64() //nolint:gosec // see above
+	for i := range 8 {
+		id[6+i] = byte(hi >> (8 * i))
+	}
+	id[14], id[15] = byte(lo), byte(lo>>8)
+	return id.String()
+}
+
+// release ends the call's use of memory and of the watch. A call that a stream has taken over is released by that.
+func (c *call) release() {
+	if c.handed {
+		return
+	}
+	c.free()
+}
+
+func (c *call) free() {
+	if c.s == nil {
+		return
+	}
+	defer c.p.active.Add(-1)
+	if c.watched {
+		c.watched = false
+		c.p.watcher.Remove(&c.watch)
+	}
+	releaseScratch(c.s)
+	c.s = nil
+	c.ctx, c.head = nil, head{}
+}
+
+// follow notices a client that leaves while the call is under way.
+func (c *call) follow() {
+	c.watched = true
+	c.p.watcher.Add(&c.watch, c.ctx.Conn(),
+		func() { c.flight.Cancel(provider.ClientGone) }, func() { c.flight.Cancel(provider.Shutdown) })
+}
+
+// recovered turns a panic into an answer: it costs one call.
+func (c *call) recovered() {
+	v := recover()
+	if v == nil {
+		return
+	}
+	c.p.Log.Error("panic in a call", slog.String("call_id", c.id), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+	c.refuse(internalFailure(c.id, nil))
+}
+
+// log writes the one line of a call.
+func (c *call) log(status int, code string) {
+	level := slog.LevelInfo
+	attrs := make([]slog.Attr, 0, 12)
+	attrs = append(attrs, slog.String("call_id", c.id), slog.String("op", c.op.String()), slog.Int("status", status),
+		slog.Duration("took", c.p.Now().Sub(c.start)))
+	if c.grant != nil {
+		attrs = append(attrs, slog.String("key_id", c.grant.ID()))
+	}
+	if c.group != "" {
+		attrs = append(attrs, slog.String("model_group", c.group))
+	}
+	if c.sent.target != nil {
+		attrs = append(attrs, slog.String("deployment_id", c.sent.target.Deployment.ID))
+	}
+	if code != "" {
+		attrs = append(attrs, slog.String("error_code", code))
+	}
+	if f := c.logged; f != nil && f.cause != nil {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("cause", Mask(f.cause.Error(), c.sent.secrets()...)))
+	}
+	c.p.Log.LogAttrs(context.Background(), level, "call", attrs...)
+}
+
+// warnings are said once an hour each.
+type warnings struct {
+	mu   sync.Mutex
+	said map[string]time.Time
+}
+
+const (
+	warnEvery = time.Hour
+	warnMost  = 10_000
+)
+
+// due says whether a warning is to be said now.
+func (w *warnings) due(what string, now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if last, ok := w.said[what]; ok && now.Sub(last) < warnEvery {
+		return false
+	}
+	if w.said == nil || len(w.said) >= warnMost {
+		w.said = map[string]time.Time{}
+	}
+	w.said[what] = now
+	return true
+}

@@ -1,0 +1,408 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"gatehouse/models"
+	"gatehouse/proxy/budget"
+	"gatehouse/proxy/keyring"
+	"gatehouse/proxy/limit"
+	"gatehouse/proxy/policy"
+	"gatehouse/proxy/price"
+	"gatehouse/proxy/provider"
+	"gatehouse/proxy/spend"
+	"gatehouse/proxy/tokens"
+)
+
+// hold is everything a call has taken: its place in the rates, its money, its line in the journal. It has one owner at
+// any time: the handler, which settles it by a deferred call, or the stream that it was handed over to. It settles once.
+type hold struct {
+	c        *call
+	slot     *limit.Slot
+	money    *budget.Hold
+	admitted bool // the journal knows of the call
+	over     bool // handed over: the deferred Settle is idle
+	done     atomic.Bool
+}
+
+// Settle ends what nobody has ended: a call that failed on a way that says nothing more about it.
+func (h *hold) Settle() {
+	if !h.over {
+		h.c.settle(ending{status: spend.StatusFailure, httpStatus: 500, code: rows[internal].code})
+	}
+}
+
+// HandOver moves the duty to settle to a stream.
+func (h *hold) HandOver() { h.over = true }
+
+// cancel gives everything back: the call was not sent.
+func (h *hold) cancel() {
+	if h.done.CompareAndSwap(false, true) {
+		h.slot.Cancel()
+		if h.money != nil {
+			h.money.Refund()
+		}
+	}
+}
+
+// reserve takes what the call needs on every scope that counts it, or nothing: rates and parallel slots first, money
+// after them, and the rates back when money refuses.
+func (c *call) reserve() *failure {
+	noBudget, noRate := policy.Exempt(c.snap, c.grant)
+	ask, f := c.estimate(c.match.Deployments)
+	if f != nil {
+		return f
+	}
+	if !noRate {
+		slot, err := c.p.Limits.Take(context.Background(), c.rateWants(), c.limited(c.inTok, c.expected()))
+		var refused *limit.Refused
+		switch {
+		case errors.As(err, &refused):
+			return refusedByLimit(refused)
+		case err != nil:
+			return fail(overloaded, "the rate of this key cannot be told").after(time.Second).because(err)
+		}
+		c.hold.slot = slot
+	}
+	wants := c.budgetWants(noBudget)
+	c.refine(&ask, wants)
+	money, err := c.p.Budget.Reserve(wants, ask)
+	if err != nil {
+		c.hold.slot.Cancel()
+		var used *budget.Exhausted
+		if errors.As(err, &used) {
+			return refusedByBudget(used)
+		}
+		return internalFailure(c.id, err)
+	}
+	c.hold.money = money
+	return nil
+}
+
+// limited is what a tpm limit counts of a call.
+func (c *call) limited(input, output int64) int64 {
+	switch c.cfg.TokenLimit {
+	case CountInput:
+		return input
+	case CountOutput:
+		return output
+	case CountTotal:
+	}
+	return input + output
+}
+
+// expected is how many tokens the call is expected to put out.
+func (c *call) expected() int64 {
+	if c.op == provider.Embedding {
+		return 0
+	}
+	return c.p.Outputs.Expect(c.group, c.output) * c.n
+}
+
+// bytesPerToken is a cautious share for the estimate that costs nothing.
+const bytesPerToken = 4
+
+// estimate is what the call is taken to cost at the dearest deployment that may serve it. The input is guessed from its
+// length; refine counts it where that could matter.
+func (c *call) estimate(deployments []*models.Deployment) (budget.Ask, *failure) {
+	if c.inTok < 0 {
+		c.inTok = int64(len(c.s.body)/bytesPerToken + 1)
+	}
+	usage := price.Usage{InputUncached: c.inTok, OutputText: c.expected(), Requests: 1}
+	ask := budget.Ask{Pricing: budget.Free, Mode: c.mode(), MaxTokens: c.output, MinTokens: c.cfg.MinOutput}
+	priced := false
+	for _, d := range deployments {
+		p, known := c.priceOf(d, "")
+		switch {
+		case !known:
+			if c.cfg.BlockUnpriced {
+				return ask, fail(unpriced, "the model "+c.asked+" has no known price").about("model")
+			}
+			if !priced {
+				ask.Pricing = budget.Unpriced
+			}
+			continue
+		case p.Free:
+			continue
+		}
+		priced = true
+		ask.Pricing = budget.Priced
+		cost, _ := p.AppendCost(nil, usage, "")
+		floor, _ := p.AppendCost(nil, price.Usage{InputUncached: c.inTok, Requests: 1}, "")
+		ask.Est, ask.Floor = max(ask.Est, cost), max(ask.Floor, floor)
+		if ask.Mode == budget.Exact {
+			c.worst(&ask, &p, d)
+		}
+	}
+	return ask, nil
+}
+
+// worst fills what exact mode needs: bounds that the call cannot pass.
+func (c *call) worst(ask *budget.Ask, p *price.Price, d *models.Deployment) {
+	input, _ := p.AppendCost(nil, price.Usage{InputUncached: int64(tokens.UpperBound(c.s.body)), Requests: 1}, "")
+	ask.Input = max(ask.Input, input)
+	if c.op == provider.Embedding {
+		return
+	}
+	if rate, ok := p.Rate(price.Output); ok {
+		ask.OutputPerMillion = max(ask.OutputPerMillion, rate*c.n)
+	}
+	if info, ok := c.p.Prices.Info(d.Provider, d.Model); ok && info.MaxOutputTokens > ask.ModelMax {
+		ask.ModelMax = info.MaxOutputTokens
+	}
+}
+
+// nearlyUsed is the share of what is left from which on an estimate is worth counting the input for.
+const nearlyUsed = 64
+
+// refine counts the input by a tokenizer when the guess is a good part of what some budget has left. Counting costs more
+// than the rest of a call, and far from the cap nothing depends on it.
+func (c *call) refine(ask *budget.Ask, wants []budget.Want) {
+	if ask.Pricing != budget.Priced || ask.Mode == budget.Exact {
+		return
+	}
+	for i := range wants {
+		if !wants[i].Cap.Set {
+			continue
+		}
+		s := c.p.Budget.State(wants[i].Scope)
+		if left := models.Nano(wants[i].Cap.N) - s.Spent - s.Held; left > 0 && ask.Est > left/nearlyUsed {
+			c.inTok = int64(tokens.EstimateChat(c.match.Deployments[0].Model, c.s.body))
+			if again, f := c.estimate(c.match.Deployments); f == nil {
+				*ask = again
+			}
+			return
+		}
+	}
+}
+
+// mode is how strictly caps are kept for this call: the strictest of key, team and configuration.
+func (c *call) mode() budget.Mode {
+	mode := max(c.cfg.BudgetMode, budget.ParseMode(c.grant.BudgetMode()))
+	if t := c.snap.Team(c.grant.TeamID); t != nil {
+		mode = max(mode, budget.ParseMode(t.BudgetMode))
+	}
+	return mode
+}
+
+// priceOf finds what a deployment's calls cost; reply is the model that its answer named.
+func (c *call) priceOf(d *models.Deployment, reply string) (price.Price, bool) {
+	q := price.Query{Provider: d.Provider, BaseModel: d.BaseModel, ReplyModel: reply, Model: d.Model}
+	if region, ok := d.Params["aws_region_name"].(string); ok {
+		q.Region = region
+	}
+	if c.sent.target != nil && c.sent.target.Deployment == d {
+		q.Custom, q.Model = c.sent.target.Custom, c.sent.model
+	} else if t, err := c.p.targets.Target(d); err == nil {
+		q.Custom = t.Custom
+		if c.match.Wildcard {
+			q.Model = c.asked
+		}
+	} else if custom, ok, err := price.FromConfig(d.Prices); err == nil && ok {
+		q.Custom = custom
+	}
+	return c.p.Prices.Resolve(q)
+}
+
+// budgetWants lists the scopes that a call is counted in, in the order in which a refusal is reported. The master key is
+// counted and never refused.
+func (c *call) budgetWants(exempt bool) []budget.Want {
+	now := c.start.UnixMicro()
+	g := c.grant
+	wants := c.s.money[:0]
+	add := func(w budget.Want, l *keyring.Limits) {
+		if l != nil {
+			w.Cap, w.Soft, w.Duration, w.ResetAt = l.MaxBudget, l.SoftBudget, l.Duration, l.ResetAt
+		}
+		if exempt {
+			w.Cap, w.Soft = keyring.Cap{}, keyring.Cap{}
+		}
+		wants = append(wants, w)
+	}
+	own := c.snap.KeyLimits(g, now)
+	add(budget.Want{Level: keyring.LevelKey, Scope: g.Scope(), ID: g.Label()}, &own)
+	if len(own.ModelBudgets) > 0 {
+		if name, b, ok := modelBudget(own.ModelBudgets, c.group, c.asked); ok {
+			add(budget.Want{
+				Level: keyring.LevelKeyModel, Scope: models.ScopeKeyModel(g.ID(), name), ID: g.Label(), Of: g.Alias(), Model: name,
+				Cap: keyring.Cap{N: int64(b.Limit), Set: true}, Duration: b.Duration,
+			}, nil)
+		}
+	}
+	var team *keyring.Team
+	if !g.Personal() {
+		team = c.snap.Team(g.TeamID)
+	}
+	if team != nil {
+		l := c.snap.TeamLimits(team)
+		add(budget.Want{Level: keyring.LevelTeam, Scope: team.Scope, ID: team.ID}, &l)
+	}
+	if id := c.snap.OrgID(g); id != "" {
+		var l *keyring.Limits
+		if org := c.snap.Org(id); org != nil {
+			limits := c.snap.OrgLimits(org)
+			l = &limits
+		}
+		add(budget.Want{Level: keyring.LevelOrg, Scope: models.ScopeOrg(id), ID: id}, l)
+	}
+	if team != nil && g.UserID != "" {
+		m := c.snap.Member(team.ID, g.UserID)
+		l := c.snap.MemberLimits(team, m)
+		scope := ""
+		if m != nil {
+			scope = m.Scope
+		} else {
+			scope = models.ScopeMember(team.ID, g.UserID)
+		}
+		add(budget.Want{Level: keyring.LevelMember, Scope: scope, ID: g.UserID, Of: team.ID}, &l)
+	}
+	if g.UserID != "" {
+		c.userWant(add)
+	}
+	if c.endUser != "" && !c.cfg.NoEndUsers {
+		l := c.snap.CustomerLimits(c.snap.Customer(c.endUser), c.cfg.EndUserBudgetID)
+		if !l.MaxBudget.Set {
+			l.MaxBudget = c.cfg.EndUserBudget
+		}
+		add(budget.Want{Level: keyring.LevelCustomer, Scope: models.ScopeCustomer(c.endUser), ID: c.endUser}, &l)
+	}
+	add(budget.Want{Level: keyring.LevelProxy, Scope: models.ScopeProxy, Cap: c.cfg.ProxyBudget, Duration: c.cfg.ProxyDuration}, nil)
+	c.s.money = wants
+	return wants
+}
+
+// userWant counts a person's calls; their own budget caps personal keys alone.
+func (c *call) userWant(add func(budget.Want, *keyring.Limits)) {
+	u := c.snap.User(c.grant.UserID)
+	if u == nil {
+		add(budget.Want{Level: keyring.LevelUser, Scope: models.ScopeUser(c.grant.UserID), ID: c.grant.UserID}, nil)
+		return
+	}
+	l := c.snap.UserLimits(u)
+	if !c.grant.Personal() {
+		l.MaxBudget, l.SoftBudget = keyring.Cap{}, keyring.Cap{}
+	}
+	add(budget.Want{Level: keyring.LevelUser, Scope: u.Scope, ID: u.ID}, &l)
+}
+
+func modelBudget(budgets map[string]models.ModelBudget, names ...string) (string, models.ModelBudget, bool) {
+	for _, name := range names {
+		if b, ok := budgets[name]; ok {
+			return name, b, true
+		}
+	}
+	return "", models.ModelBudget{}, false
+}
+
+// rateWants lists the scopes with rates, in the order in which a refusal is reported.
+func (c *call) rateWants() []limit.Want {
+	now := c.start.UnixMicro()
+	g := c.grant
+	wants := c.s.rates[:0]
+	add := func(level keyring.Level, scope, id string, l *keyring.Limits) {
+		if l.RPM.Set || l.TPM.Set || l.Parallel.Set {
+			wants = append(wants, limit.Want{Level: level, Scope: scope, ID: id, RPM: l.RPM, TPM: l.TPM, Parallel: l.Parallel})
+		}
+	}
+	perModel := func(level keyring.Level, scope, id string, l *keyring.Limits) {
+		rpm, tpm := modelCap(l.ModelRPM, c.group, c.asked), modelCap(l.ModelTPM, c.group, c.asked)
+		if b, ok := l.ModelBudgets[c.group]; ok {
+			rpm, tpm = orCap(rpm, b.RPMLimit), orCap(tpm, b.TPMLimit)
+		}
+		if rpm.Set || tpm.Set {
+			wants = append(wants, limit.Want{Level: level, Scope: scope + "\x1f" + c.group, ID: id, Model: c.group, RPM: rpm, TPM: tpm})
+		}
+	}
+	own := c.snap.KeyLimits(g, now)
+	add(keyring.LevelKey, g.Scope(), g.Label(), &own)
+	if own.ModelRPM != nil || own.ModelTPM != nil || own.ModelBudgets != nil {
+		perModel(keyring.LevelKeyModel, g.Scope(), g.Label(), &own)
+	}
+	var team *keyring.Team
+	if !g.Personal() {
+		team = c.snap.Team(g.TeamID)
+	}
+	if team != nil {
+		l := c.snap.TeamLimits(team)
+		add(keyring.LevelTeam, team.Scope, team.ID, &l)
+		if l.ModelRPM != nil || l.ModelTPM != nil {
+			perModel(keyring.LevelTeamModel, team.Scope, team.ID, &l)
+		}
+		if g.UserID != "" {
+			m := c.snap.Member(team.ID, g.UserID)
+			l := c.snap.MemberLimits(team, m)
+			if l.RPM.Set || l.TPM.Set || l.Parallel.Set {
+				add(keyring.LevelMember, models.ScopeMember(team.ID, g.UserID), g.UserID, &l)
+			}
+		}
+	}
+	if id := c.snap.OrgID(g); id != "" {
+		if org := c.snap.Org(id); org != nil {
+			l := c.snap.OrgLimits(org)
+			add(keyring.LevelOrg, models.ScopeOrg(id), id, &l)
+		}
+	}
+	if u := c.snap.User(g.UserID); u != nil {
+		l := c.snap.UserLimits(u)
+		add(keyring.LevelUser, u.Scope, u.ID, &l)
+	}
+	if c.endUser != "" && !c.cfg.NoEndUsers {
+		l := c.snap.CustomerLimits(c.snap.Customer(c.endUser), c.cfg.EndUserBudgetID)
+		add(keyring.LevelCustomer, models.ScopeCustomer(c.endUser), c.endUser, &l)
+	}
+	if c.cfg.GlobalParallel.Set {
+		wants = append(wants, limit.Want{Level: keyring.LevelProxy, Scope: models.ScopeProxy, ID: "proxy", Parallel: c.cfg.GlobalParallel})
+	}
+	c.s.rates = wants
+	return wants
+}
+
+func modelCap(limits map[string]int64, names ...string) keyring.Cap {
+	for _, name := range names {
+		if n, ok := limits[name]; ok {
+			return keyring.Cap{N: n, Set: true}
+		}
+	}
+	return keyring.Cap{}
+}
+
+func orCap(c keyring.Cap, other *int64) keyring.Cap {
+	if c.Set || other == nil {
+		return c
+	}
+	return keyring.Cap{N: *other, Set: true}
+}
+
+// admit writes the call into the journal, which must be done before the first byte goes upstream.
+func (c *call) admit() *failure {
+	if c.hold.admitted {
+		return nil
+	}
+	rec := c.record()
+	rec.Usage = price.Usage{InputUncached: c.inTok, Requests: 1}
+	err := c.p.Ledger.Admit(spend.AdmitRecord{Record: rec, EstNano: c.hold.money.Est(), FloorNano: c.hold.money.Floor()})
+	if err != nil {
+		c.p.Log.Error("calls are refused: the spend ledger takes none", slog.Any("error", err))
+		return fail(ledgerDown, "calls cannot be recorded at the moment").after(time.Second).because(err)
+	}
+	c.hold.admitted = true
+	return nil
+}
+
+// again holds for a fallback group what that would cost, before it is tried.
+func (c *call) again(deployments []*models.Deployment) *failure {
+	ask, f := c.estimate(deployments)
+	if f != nil {
+		return f
+	}
+	err := c.hold.money.Again(ask)
+	var used *budget.Exhausted
+	if errors.As(err, &used) {
+		return refusedByBudget(used)
+	}
+	return nil
+}

@@ -1,0 +1,265 @@
+package proxy
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"gatehouse/internal/testkit"
+	"gatehouse/models"
+	"gatehouse/proxy/spend"
+)
+
+func TestPlainCall(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setup{})
+	got := r.chat("gpt-4o", `"temperature":1.0,"x_unknown":12345678901234567890,"tags":["t"]`)
+	if got.status != 200 {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	var body struct {
+		Model string `json:"model"`
+		Usage struct {
+			Prompt int `json:"prompt_tokens"`
+		} `json:"usage"`
+	}
+	if err := json.Unmarshal([]byte(got.body), &body); err != nil || body.Model != "gpt-4o" || body.Usage.Prompt != 10 {
+		t.Errorf("answer %s: %v", got.body, err)
+	}
+	sent := r.provider.Last(t)
+	if want := `{"model":"gpt-4o-real","messages":[{"role":"user","content":"Say hello to the world."}],"temperature":1.0,"x_unknown":12345678901234567890}`; string(sent.Body) != want {
+		t.Errorf("sent %s\nwant %s", sent.Body, want)
+	}
+	if sent.Path != "/v1/chat/completions" || sent.Header.Get("Authorization") != "Bearer "+upstream {
+		t.Errorf("sent to %s with %v", sent.Path, sent.Header)
+	}
+	rec := r.book.wait(t, 1)[0]
+	if rec.CostNano != 10*1000+20*2000 || rec.Status != spend.StatusSuccess || rec.KeyID != "id-plain-" || rec.ModelGroup != "gpt-4o" ||
+		rec.Model != "gpt-4o-real" || rec.DeploymentID != "dep-gpt-4o" || rec.UsageEstimated || len(rec.Tags) != 1 {
+		t.Errorf("record %+v", rec)
+	}
+	if len(r.book.admitted) != 1 || r.book.admitted[0].Record.CallID != rec.CallID {
+		t.Errorf("admitted %+v", r.book.admitted)
+	}
+	for name, want := range map[string]string{
+		"X-Litellm-Call-Id": rec.CallID, "X-Request-Id": rec.CallID, "X-Litellm-Response-Cost": "0.00005", "X-Gatehouse-Cost": "0.00005",
+		"X-Litellm-Model-Id": "dep-gpt-4o", "X-Litellm-Model-Group": "gpt-4o", "X-Litellm-Key-Spend": "0.00005", "X-Gatehouse-Version": "test",
+	} {
+		if v := got.header.Get(name); v != want {
+			t.Errorf("header %s is %q, want %q", name, v, want)
+		}
+	}
+}
+
+func TestStreamedCall(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		more  string
+		reply testkit.Reply
+		usage int // chunks with usage that the client sees
+	}{
+		"usage not asked for":         {"", testkit.Reply{}, 0},
+		"usage asked for":             {`"stream_options":{"include_usage":true}`, testkit.Reply{}, 1},
+		"usage twice, not asked for":  {"", testkit.Reply{UsageMode: testkit.UsageTwice}, 0},
+		"usage twice, asked for":      {`"stream_options":{"include_usage":true}`, testkit.Reply{UsageMode: testkit.UsageTwice}, 1},
+		"strange framing":             {"", testkit.Reply{Framing: testkit.Framing{CRLF: true, Comments: true, MultiLine: true, NoSpace: true, BOM: true}}, 0},
+		"one huge line":               {"", testkit.Reply{Huge: 300_000}, 0},
+		"include_usage false by name": {`"stream_options":{"include_usage":false}`, testkit.Reply{}, 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, setup{})
+			r.provider.Always(tt.reply)
+			more := `"stream":true`
+			if tt.more != "" {
+				more += "," + tt.more
+			}
+			got := r.chat("gpt-4o", more)
+			events := got.events()
+			if got.status != 200 || len(events) == 0 || events[len(events)-1] != "[DONE]" || !strings.HasPrefix(got.header.Get("Content-Type"), "text/event-stream") {
+				t.Fatalf("%d %v %s", got.status, got.header, got.body)
+			}
+			var text strings.Builder
+			usage := 0
+			for i, e := range events[:len(events)-1] {
+				var chunk struct {
+					Model   string
+					Choices []struct{ Delta struct{ Content string } }
+					Usage   map[string]any
+				}
+				if err := json.Unmarshal([]byte(e), &chunk); err != nil {
+					t.Fatalf("event %q: %v", e, err)
+				}
+				if chunk.Model != "gpt-4o" {
+					t.Errorf("model %q in %s", chunk.Model, e)
+				}
+				if chunk.Usage != nil {
+					usage++
+					if i != len(events)-2 || len(chunk.Choices) != 0 {
+						t.Errorf("usage in event %d of %d: %s", i, len(events), e)
+					}
+					continue
+				}
+				if tt.usage == 0 && strings.Contains(e, `"usage"`) {
+					t.Errorf("usage reaches a client that did not ask: %s", e)
+				}
+				if len(chunk.Choices) == 0 {
+					t.Errorf("no choices in %s", e)
+				}
+				for _, c := range chunk.Choices {
+					text.WriteString(c.Delta.Content)
+				}
+			}
+			if !strings.HasPrefix(text.String(), testkit.DefaultText) || len(text.String()) != len(testkit.DefaultText)+tt.reply.Huge {
+				t.Errorf("text of %d bytes: %.60q", text.Len(), text.String())
+			}
+			if usage != tt.usage {
+				t.Errorf("%d chunks with usage, want %d", usage, tt.usage)
+			}
+			rec := r.book.wait(t, 1)[0]
+			if rec.CostNano != 10*1000+20*2000 || rec.Status != spend.StatusSuccess || rec.UsageEstimated {
+				t.Errorf("record %+v", rec)
+			}
+			if !strings.Contains(string(r.provider.Last(t).Body), `"include_usage":true`) {
+				t.Errorf("usage was not asked for upstream: %s", r.provider.Last(t).Body)
+			}
+		})
+	}
+}
+
+func TestAnthropicDeployment(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setup{})
+	got := r.chat("claude", `"stop":["END"," "],"max_tokens":33`)
+	var body struct {
+		Model   string
+		Choices []struct {
+			Message struct{ Content string }
+			Finish  string `json:"finish_reason"`
+		}
+		Usage struct {
+			Prompt, Completion int
+		}
+	}
+	if err := json.Unmarshal([]byte(got.body), &body); err != nil || got.status != 200 || body.Model != "claude" ||
+		body.Choices[0].Message.Content != testkit.DefaultText || body.Choices[0].Finish != "stop" {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	sent := r.provider.Last(t)
+	if sent.Path != "/v1/messages" || sent.Header.Get("X-Api-Key") != upstream || sent.Header.Get("Anthropic-Version") == "" {
+		t.Errorf("sent to %s with %v", sent.Path, sent.Header)
+	}
+	want := `{"messages":[{"role":"user","content":[{"type":"text","text":"Say hello to the world."}]}],"stop_sequences":["END"],"max_tokens":33,"model":"claude-real"}`
+	if string(sent.Body) != want {
+		t.Errorf("sent %s\nwant %s", sent.Body, want)
+	}
+	if rec := r.book.wait(t, 1)[0]; rec.CostNano != 50_000 {
+		t.Errorf("record %+v", rec)
+	}
+	streamed := r.chat("claude", `"stream":true,"stream_options":{"include_usage":true}`)
+	events := streamed.events()
+	if len(events) < 3 || events[len(events)-1] != "[DONE]" || !strings.Contains(events[len(events)-2], `"usage":{"prompt_tokens":10,"completion_tokens":20`) {
+		t.Errorf("stream %s", streamed.body)
+	}
+	if rec := r.book.wait(t, 2)[1]; rec.CostNano != 50_000 || rec.Status != spend.StatusSuccess {
+		t.Errorf("record %+v", rec)
+	}
+}
+
+func TestMessagesOnBothProviders(t *testing.T) {
+	t.Parallel()
+	for _, model := range []string{"claude", "gpt-4o"} {
+		t.Run(model, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, setup{})
+			body := `{"model":"` + model + `","max_tokens":50,"system":"be brief","messages":[{"role":"user","content":"hi"}]`
+			got := r.send("POST", "/v1/messages?beta=true", "", body+"}", "x-api-key: "+plainKey)
+			var message struct {
+				Type, Model string
+				Content     []struct{ Type, Text string }
+				Stop        string `json:"stop_reason"`
+				Usage       struct {
+					In  int `json:"input_tokens"`
+					Out int `json:"output_tokens"`
+				}
+			}
+			if err := json.Unmarshal([]byte(got.body), &message); err != nil || got.status != 200 || message.Type != "message" || message.Model != model ||
+				message.Content[0].Text != testkit.DefaultText || message.Stop != "end_turn" || message.Usage.In != 10 || message.Usage.Out != 20 {
+				t.Fatalf("%d %s (%v)", got.status, got.body, err)
+			}
+			if got.header.Get("Request-Id") == "" {
+				t.Error("no request-id")
+			}
+			streamed := r.send("POST", "/v1/messages", "", body+`,"stream":true}`, "x-api-key: "+plainKey)
+			var text strings.Builder
+			kinds := []string{}
+			for _, e := range streamed.events() {
+				var ev struct {
+					Type  string
+					Delta struct{ Text string }
+				}
+				if err := json.Unmarshal([]byte(e), &ev); err != nil {
+					t.Fatalf("%q: %v", e, err)
+				}
+				if ev.Type != "ping" && (len(kinds) == 0 || kinds[len(kinds)-1] != ev.Type) {
+					kinds = append(kinds, ev.Type)
+				}
+				text.WriteString(ev.Delta.Text)
+			}
+			if got := strings.Join(kinds, " "); got != "message_start content_block_start content_block_delta content_block_stop message_delta message_stop" {
+				t.Errorf("events %s\n%s", got, streamed.body)
+			}
+			if text.String() != testkit.DefaultText {
+				t.Errorf("text %q", text.String())
+			}
+			for _, rec := range r.book.wait(t, 2) {
+				if rec.CostNano != 50_000 || rec.UsageEstimated {
+					t.Errorf("record %+v", rec)
+				}
+			}
+		})
+	}
+}
+
+func TestEmbeddingAndCompletion(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setup{})
+	for _, path := range []string{"/v1/embeddings", "/embeddings", "/openai/deployments/embed/embeddings?api-version=2024-02-01", "/engines/embed/embeddings"} {
+		got := r.send("POST", path, plainKey, `{"model":"embed","input":["a","b"]}`)
+		if got.status != 200 || !strings.Contains(got.body, `"model":"embed"`) {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
+	}
+	got := r.send("POST", "/completions", plainKey, `{"model":"gpt-4o","prompt":"hi","stream":true}`)
+	if events := got.events(); got.status != 200 || len(events) < 2 || events[len(events)-1] != "[DONE]" {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if got := r.provider.Last(t); got.Path != "/v1/completions" {
+		t.Errorf("sent to %s", got.Path)
+	}
+}
+
+func TestModelList(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setup{rows: func(s models.ChangeSink) {
+		s.Key(keyRow("sk-narrow-0123456789abcdef", func(k *models.Key) { k.Models = models.Strings{"claude"} }))
+	}})
+	got := r.send("GET", "/v1/models", "sk-narrow-0123456789abcdef", "")
+	if got.status != 200 || !strings.Contains(got.body, `"id":"claude"`) || strings.Contains(got.body, "gpt-4o") ||
+		!strings.Contains(got.body, `"first_id":"claude"`) || !strings.Contains(got.body, `"object":"list"`) {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if got := r.send("GET", "/models/claude", "sk-narrow-0123456789abcdef", ""); got.status != 200 {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	for _, path := range []string{"/v1/models/gpt-4o", "/v1/models/none", "/v1/models/openai%2Fgpt-5"} {
+		got := r.send("GET", path, "sk-narrow-0123456789abcdef", "")
+		if _, code, _ := got.failure(t); got.status != 404 || code != "model_not_found" {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
+	}
+	if got := r.send("GET", "/v1/models", "", ""); got.status != 401 {
+		t.Errorf("without a key: %d", got.status)
+	}
+}

@@ -1,0 +1,242 @@
+package proxy
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gatehouse/proxy/provider"
+	"gatehouse/proxy/provider/anthropic"
+	"gatehouse/proxy/stream"
+	"gatehouse/proxy/wire"
+)
+
+// bridge translates between a client's wire and another that the provider speaks.
+type bridge interface {
+	// Request appends the provider's body for the client's.
+	Request(dst []byte, in *wire.Request, model string) ([]byte, error)
+	// Answer appends the client's answer for the provider's, and says what the provider says it used.
+	Answer(dst, body []byte) ([]byte, wire.Usage, error)
+	// Filter stands before the client's filter and feeds it with the client's events.
+	Filter(next stream.Filter) stream.Filter
+}
+
+// bridgeTo finds the bridge from the client's wire to the provider's.
+func (c *call) bridgeTo(w provider.Wire) (bridge, error) {
+	if c.wire == w {
+		return nil, nil //nolint:nilnil // no bridge is needed
+	}
+	switch {
+	case w == provider.Anthropic && c.op == provider.Chat:
+		return &anthropic.FromChat{
+			Now: c.p.Now, ID: c.id, DropParams: c.dropParams || c.sent.target.DropParams, Allowed: slices.Concat(c.allowed, c.sent.target.Allowed),
+		}, nil
+	case w == provider.OpenAI && c.op == provider.Messages:
+		return &anthropic.ToChat{ID: c.id, InputTokens: c.inTok}, nil
+	}
+	return nil, provider.ErrNoSuchOp
+}
+
+// prepare makes the request of this attempt out of the client's body: what must change, and nothing else.
+func (c *call) prepare() (*provider.Request, *failure) {
+	t, s := c.sent.target, c.s
+	op := c.op
+	body := &s.req
+	body.Reset()
+	c.dropPrivate(body)
+	if f := c.override(body); f != nil {
+		return nil, f
+	}
+	b, err := c.bridgeTo(t.Provider.Wire())
+	if err != nil {
+		return nil, refusedOp(err)
+	}
+	if c.sent.bridge = b; b != nil {
+		if s.other, err = b.Request(s.other[:0], body, c.sent.model); err != nil {
+			return nil, refusedByBody(err)
+		}
+		body = &s.moved
+		if err := body.Parse(s.other); err != nil {
+			return nil, refusedByBody(err)
+		}
+		if op = provider.Chat; t.Provider.Wire() == provider.Anthropic {
+			op = provider.Messages
+		}
+	}
+	if err := c.edit(body, op); err != nil {
+		return nil, refusedByBody(err)
+	}
+	if s.head, err = t.AppendHead(s.head[:0], op, c.sent.model); err != nil {
+		return nil, refusedOp(err)
+	}
+	parts, size := body.Parts()
+	return &provider.Request{Host: t.Host, Head: s.head, Extra: c.extraHead(), Body: parts, Size: size}, nil
+}
+
+func refusedOp(err error) *failure {
+	if errors.Is(err, provider.ErrNoSuchOp) {
+		return fail(unsupported, err.Error()).about("model")
+	}
+	return fail(upstreamDown, "the deployment of this model cannot serve").because(err)
+}
+
+func (c *call) dropPrivate(body *wire.Request) {
+	body.DropPrivate(c.cfg.ForwardMeta || c.wire == provider.Anthropic)
+}
+
+// edit changes a body of the provider's wire for this deployment.
+func (c *call) edit(body *wire.Request, op provider.Op) error {
+	t := c.sent.target
+	body.SetField(wire.Model, wire.AppendString(nil, c.sent.model))
+	for _, p := range t.Defaults {
+		if !body.Object.Has(p.Name) {
+			body.Add(p.Name, p.Value)
+		}
+	}
+	if c.stream && t.Provider.Wire() == provider.OpenAI && !t.NoUsageOpt {
+		askUsage(body)
+	}
+	c.capOutput(body, t.Provider.Wire())
+	for _, list := range [...][]string{t.Drop, c.drop} {
+		for _, name := range list {
+			dropPath(body, name)
+		}
+	}
+	return t.Provider.Edit(t, body, &provider.Edits{ //nolint:wrapcheck // its text is for the caller as it is
+		Op: op, Model: c.sent.model, Stream: c.stream, DropParams: c.dropParams || t.DropParams, Allowed: slices.Concat(c.allowed, t.Allowed),
+	})
+}
+
+// askUsage makes the provider report usage at the end of a stream, whatever the client asked for.
+func askUsage(body *wire.Request) {
+	raw := body.Get(wire.StreamOptions)
+	if wire.Null(raw) {
+		body.SetField(wire.StreamOptions, []byte(`{"include_usage":true}`))
+		return
+	}
+	if asked, _ := wire.Bool(wire.Lookup(raw, "include_usage")); asked {
+		return
+	}
+	var o wire.Object
+	if o.Parse(raw) == nil {
+		o.Set("include_usage", []byte("true"))
+		body.SetField(wire.StreamOptions, o.Append(nil))
+	}
+}
+
+// capOutput puts the output cap into the body that exact budgets allow.
+func (c *call) capOutput(body *wire.Request, w provider.Wire) {
+	c.sent.cap = 0
+	if c.hold.money == nil || c.hold.money.MaxTokens == 0 {
+		return
+	}
+	c.sent.cap = c.hold.money.MaxTokens
+	raw := strconv.AppendInt(nil, c.sent.cap, 10)
+	if w == provider.OpenAI && body.Present(wire.MaxCompletionTokens) {
+		body.SetField(wire.MaxCompletionTokens, raw)
+		if body.Present(wire.MaxTokens) {
+			body.SetField(wire.MaxTokens, raw)
+		}
+		return
+	}
+	body.SetField(wire.MaxTokens, raw)
+}
+
+// dropPath leaves out a parameter named by a dotted path, with or without "$." in front.
+func dropPath(body *wire.Request, path string) {
+	path = strings.TrimPrefix(path, "$.")
+	name, rest, nested := strings.Cut(path, ".")
+	i := body.Find(name)
+	if i < 0 {
+		return
+	}
+	if !nested {
+		body.Drop(i)
+		return
+	}
+	if raw := without(body.Raw(i), rest); raw != nil {
+		body.Replace(i, raw)
+	}
+}
+
+func without(raw []byte, path string) []byte {
+	var o wire.Object
+	if !wire.IsObject(raw) || o.Parse(raw) != nil {
+		return nil
+	}
+	name, rest, nested := strings.Cut(path, ".")
+	i := o.Find(name)
+	if i < 0 {
+		return nil
+	}
+	if !nested {
+		o.Drop(i)
+		return o.Append(nil)
+	}
+	inner := without(o.Raw(i), rest)
+	if inner == nil {
+		return nil
+	}
+	o.Replace(i, inner)
+	return o.Append(nil)
+}
+
+// override puts the fields of a fallback step into the body.
+func (c *call) override(body *wire.Request) *failure {
+	over := c.sent.attempt.Overrides
+	for _, name := range slices.Sorted(maps.Keys(over)) {
+		raw, err := json.Marshal(over[name])
+		if err != nil || wire.Private(name) || name == "model" || name == "stream" {
+			return fail(badField, "a fallback cannot set "+name).about("fallbacks")
+		}
+		body.Set(name, raw)
+	}
+	return nil
+}
+
+// extraHead is the header lines that this call alone sends upstream.
+func (c *call) extraHead() []byte {
+	var out []byte
+	add := func(name string, value []byte) {
+		if more, err := provider.AppendHeader(out, name, string(value)); err == nil {
+			out = more
+		}
+	}
+	h := &c.ctx.Request.Header
+	if c.sent.target.Provider.Wire() == provider.Anthropic && c.wire == provider.Anthropic {
+		add("Anthropic-Version", orBytes(h.Peek("Anthropic-Version"), []byte(anthropic.Version)))
+		if beta := h.Peek("Anthropic-Beta"); len(beta) > 0 {
+			add("Anthropic-Beta", beta)
+		}
+	} else if c.sent.target.Provider.Wire() == provider.Anthropic {
+		add("Anthropic-Version", []byte(anthropic.Version))
+	}
+	if c.cfg.ForwardOrg && len(c.head.organization) > 0 {
+		add("OpenAI-Organization", c.head.organization)
+	}
+	if c.cfg.ForwardHeaders {
+		h.VisitAll(func(k, v []byte) {
+			if forwarded(string(k)) {
+				add(string(k), v)
+			}
+		})
+	}
+	return out
+}
+
+// forwarded says whether a client's header may go upstream: x-* but for those that are ours, credentials or the SDKs'.
+func forwarded(name string) bool {
+	name = strings.ToLower(name)
+	if !strings.HasPrefix(name, "x-") {
+		return false
+	}
+	for _, prefix := range [...]string{"x-stainless-", "x-litellm-", "x-gatehouse-", "x-forwarded-", "x-real-", "x-pass-"} {
+		if strings.HasPrefix(name, prefix) {
+			return false
+		}
+	}
+	return name != "x-api-key" && name != "x-goog-api-key" && !strings.Contains(name, "token") && !strings.Contains(name, "secret")
+}

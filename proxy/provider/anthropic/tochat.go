@@ -1,0 +1,384 @@
+package anthropic
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"gatehouse/proxy/wire"
+)
+
+// ToChat serves Anthropic's Messages by a provider of OpenAI's wire: one call's bridge.
+type ToChat struct {
+	ID          string // of the call
+	InputTokens int64  // the estimate that a stream begins with
+
+	names map[string]string // tool names that had to be cut, to what the client calls them
+}
+
+// Request appends the chat request for a Messages request. Errors: *wire.BadField.
+func (t *ToChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, error) {
+	var o object
+	var system, messages, choice []byte
+	for i := range in.Len() {
+		if in.Dropped(i) || wire.Null(in.Raw(i)) {
+			continue
+		}
+		name, raw := string(in.Name(i)), in.Raw(i)
+		switch name {
+		case "system":
+			system = raw
+		case "messages":
+			messages = raw
+		case "stop_sequences":
+			o.raw("stop", raw)
+		case "max_tokens", "temperature", "top_p", "stream", "service_tier":
+			o.raw(name, raw)
+		case "metadata":
+			if id := wire.Lookup(raw, "user_id"); !wire.Null(id) {
+				o.raw("user", id)
+			}
+		case "tools":
+			o.raw("tools", t.tools(raw))
+		case "tool_choice":
+			choice = raw
+		case "thinking":
+			o.raw("reasoning_effort", effort(raw))
+		case "output_config":
+			if format := wire.Lookup(raw, "format"); wire.IsObject(format) {
+				var schema, rf object
+				schema.text("name", "answer")
+				schema.raw("schema", wire.Lookup(format, "schema"))
+				rf.text("type", "json_schema")
+				rf.raw("json_schema", schema.bytes())
+				o.raw("response_format", rf.bytes())
+			}
+		}
+	}
+	out, err := t.conversation(system, messages)
+	if err != nil {
+		return dst, err
+	}
+	o.raw("messages", out)
+	t.choice(&o, choice)
+	return append(dst, o.bytes()...), nil
+}
+
+// effort turns a thinking budget into the word that OpenAI has for it.
+func effort(raw []byte) []byte {
+	if kind, _ := wire.String(wire.Lookup(raw, "type")); kind != "enabled" {
+		return nil
+	}
+	n, _ := wire.Int(wire.Lookup(raw, "budget_tokens"))
+	switch {
+	case n >= 10000:
+		return []byte(`"high"`)
+	case n >= 5000:
+		return []byte(`"medium"`)
+	case n >= 2000:
+		return []byte(`"low"`)
+	}
+	return []byte(`"minimal"`)
+}
+
+const longestName = 64
+
+// toolName is a tool's name as OpenAI takes it: one that is too long is cut, and mapped back in the answer.
+func (t *ToChat) toolName(name string) string {
+	if len(name) <= longestName {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	short := name[:55] + "_" + hex.EncodeToString(sum[:4])
+	if t.names == nil {
+		t.names = map[string]string{}
+	}
+	t.names[short] = name
+	return short
+}
+
+// original is the inverse of toolName.
+func (t *ToChat) original(name string) string {
+	if long, ok := t.names[name]; ok {
+		return long
+	}
+	return name
+}
+
+func (t *ToChat) tools(raw []byte) []byte {
+	var items [][]byte
+	wire.EachElement(raw, func(e []byte) {
+		if kind, ok := wire.String(wire.Lookup(e, "type")); ok && kind != "custom" {
+			return // a tool that Anthropic itself runs
+		}
+		name, _ := wire.String(wire.Lookup(e, "name"))
+		var fn, tool object
+		fn.text("name", t.toolName(name))
+		if d := wire.Lookup(e, "description"); !wire.Null(d) {
+			fn.raw("description", d)
+		}
+		fn.raw("parameters", schema(wire.Lookup(e, "input_schema")))
+		tool.text("type", "function")
+		tool.raw("function", fn.bytes())
+		items = append(items, tool.bytes())
+	})
+	if len(items) == 0 {
+		return nil
+	}
+	return list(items)
+}
+
+func (t *ToChat) choice(o *object, raw []byte) {
+	if wire.Null(raw) {
+		return
+	}
+	kind, _ := wire.String(wire.Lookup(raw, "type"))
+	switch kind {
+	case "auto", "none":
+		o.text("tool_choice", kind)
+	case "any":
+		o.text("tool_choice", "required")
+	case "tool":
+		name, _ := wire.String(wire.Lookup(raw, "name"))
+		var fn, tool object
+		fn.text("name", t.toolName(name))
+		tool.text("type", "function")
+		tool.raw("function", fn.bytes())
+		o.raw("tool_choice", tool.bytes())
+	}
+	if string(wire.Lookup(raw, "disable_parallel_tool_use")) == "true" {
+		o.raw("parallel_tool_calls", []byte("false"))
+	}
+}
+
+// conversation is the messages of a chat request.
+func (t *ToChat) conversation(system, messages []byte) ([]byte, error) {
+	var items [][]byte
+	if text, err := plainText(system, -1); err != nil {
+		return nil, err
+	} else if text != "" {
+		items = append(items, message("system", wire.AppendString(nil, text)))
+	}
+	var err error
+	n := 0
+	wire.EachElement(messages, func(m []byte) {
+		at := n
+		n++
+		if err != nil {
+			return
+		}
+		var more [][]byte
+		if more, err = t.said(m, at); err == nil {
+			items = append(items, more...)
+		}
+	})
+	return list(items), err
+}
+
+func message(role string, content []byte) []byte {
+	var o object
+	o.text("role", role)
+	o.raw("content", content)
+	return o.bytes()
+}
+
+// said is one message, which may become several: every tool's result is a message of its own.
+func (t *ToChat) said(m []byte, at int) ([][]byte, error) {
+	if !wire.IsObject(m) {
+		return nil, badMessage(at, "is no object")
+	}
+	role, _ := wire.String(wire.Lookup(m, "role"))
+	content := wire.Lookup(m, "content")
+	switch role {
+	case "system":
+		text, err := plainText(content, at)
+		return [][]byte{message("system", wire.AppendString(nil, text))}, err
+	case "user":
+		return t.asked(content, at)
+	case "assistant":
+		return t.answered(content, at)
+	}
+	return nil, badMessage(at, fmt.Sprintf("has the role %q", role))
+}
+
+// plainText joins the text of a string or a list of blocks.
+func plainText(raw []byte, at int) (string, error) {
+	if wire.Null(raw) {
+		return "", nil
+	}
+	if s, ok := wire.String(raw); ok {
+		return s, nil
+	}
+	if !wire.IsArray(raw) {
+		if at < 0 {
+			return "", &wire.BadField{Field: "system", Message: "system must be text or a list of blocks"}
+		}
+		return "", badMessage(at, "has a content that is neither text nor a list")
+	}
+	var texts []string
+	wire.EachElement(raw, func(b []byte) {
+		if s, ok := wire.String(wire.Lookup(b, "text")); ok {
+			texts = append(texts, s)
+		}
+	})
+	return strings.Join(texts, "\n"), nil
+}
+
+// asked is a user's message.
+func (t *ToChat) asked(content []byte, at int) ([][]byte, error) {
+	if _, ok := wire.String(content); ok {
+		return [][]byte{message("user", content)}, nil
+	}
+	if !wire.IsArray(content) {
+		return nil, badMessage(at, "has a content that is neither text nor a list")
+	}
+	var results, shown [][]byte
+	var err error
+	wire.EachElement(content, func(b []byte) {
+		kind, _ := wire.String(wire.Lookup(b, "type"))
+		switch kind {
+		case "tool_result":
+			text, textErr := plainText(wire.Lookup(b, "content"), at)
+			if textErr != nil {
+				err = textErr
+			}
+			var o object
+			o.text("role", "tool")
+			o.raw("tool_call_id", wire.Lookup(b, "tool_use_id"))
+			o.text("content", text)
+			results = append(results, o.bytes())
+		case "text":
+			shown = append(shown, textBlock(wire.Lookup(b, "text"), nil))
+		case "image", "document":
+			if part := picture(b, kind); part != nil {
+				shown = append(shown, part)
+			}
+		}
+	})
+	if len(shown) > 0 {
+		results = append(results, message("user", list(shown)))
+	}
+	return results, err
+}
+
+// picture is an image or a document as a part of a chat message.
+func picture(block []byte, kind string) []byte {
+	source := wire.Lookup(block, "source")
+	from, _ := wire.String(wire.Lookup(source, "type"))
+	url := ""
+	switch from {
+	case "base64":
+		mediaType, _ := wire.String(wire.Lookup(source, "media_type"))
+		data, _ := wire.String(wire.Lookup(source, "data"))
+		url = "data:" + mediaType + ";base64," + data
+	case "url":
+		url, _ = wire.String(wire.Lookup(source, "url"))
+	case "text":
+		return textBlock(wire.Lookup(source, "data"), nil)
+	default:
+		return nil
+	}
+	var inner, o object
+	if kind == "document" {
+		inner.text("filename", "document.pdf")
+		inner.text("file_data", url)
+		o.text("type", "file")
+		o.raw("file", inner.bytes())
+		return o.bytes()
+	}
+	inner.text("url", url)
+	o.text("type", "image_url")
+	o.raw("image_url", inner.bytes())
+	return o.bytes()
+}
+
+// answered is an assistant's message. Thinking stays with the provider that made it.
+func (t *ToChat) answered(content []byte, at int) ([][]byte, error) {
+	if _, ok := wire.String(content); ok {
+		return [][]byte{message("assistant", content)}, nil
+	}
+	if !wire.IsArray(content) {
+		return nil, badMessage(at, "has a content that is neither text nor a list")
+	}
+	var text []string
+	var calls [][]byte
+	wire.EachElement(content, func(b []byte) {
+		kind, _ := wire.String(wire.Lookup(b, "type"))
+		switch kind {
+		case "text":
+			s, _ := wire.String(wire.Lookup(b, "text"))
+			text = append(text, s)
+		case "tool_use":
+			name, _ := wire.String(wire.Lookup(b, "name"))
+			var fn, call object
+			fn.text("name", t.toolName(name))
+			fn.text("arguments", string(compact(wire.Lookup(b, "input"))))
+			call.raw("id", wire.Lookup(b, "id"))
+			call.text("type", "function")
+			call.raw("function", fn.bytes())
+			calls = append(calls, call.bytes())
+		}
+	})
+	var o object
+	o.text("role", "assistant")
+	if len(text) > 0 || len(calls) == 0 {
+		o.text("content", strings.Join(text, ""))
+	} else {
+		o.raw("content", []byte("null"))
+	}
+	if len(calls) > 0 {
+		o.raw("tool_calls", list(calls))
+	}
+	return [][]byte{o.bytes()}, nil
+}
+
+// Answer appends the message for a chat completion.
+func (t *ToChat) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
+	var a wire.Answer
+	if err := a.Parse(body); err != nil {
+		return dst, wire.Usage{}, errAnswer
+	}
+	var choice []byte
+	wire.EachElement(a.Choices(), func(e []byte) {
+		if choice == nil {
+			choice = e
+		}
+	})
+	said := wire.Lookup(choice, "message")
+	if said == nil {
+		return dst, wire.Usage{}, errAnswer
+	}
+	var blocks [][]byte
+	if raw := wire.Lookup(said, "content"); len(raw) > len(`""`) && raw[0] == '"' {
+		blocks = append(blocks, textBlock(raw, nil))
+	}
+	wire.EachElement(wire.Lookup(said, "tool_calls"), func(call []byte) {
+		name, _ := wire.String(wire.Lookup(call, "function", "name"))
+		arguments, _ := wire.String(wire.Lookup(call, "function", "arguments"))
+		input := []byte(strings.TrimSpace(arguments))
+		var probe wire.Object
+		if probe.Parse(input) != nil {
+			input = []byte("{}")
+		}
+		var o object
+		o.text("type", "tool_use")
+		o.raw("id", wire.Lookup(call, "id"))
+		o.text("name", t.original(name))
+		o.raw("input", input)
+		blocks = append(blocks, o.bytes())
+	})
+	finish, _ := wire.String(wire.Lookup(choice, "finish_reason"))
+	usage := a.Usage()
+	var o object
+	o.text("id", "msg_"+t.ID)
+	o.text("type", "message")
+	o.text("role", "assistant")
+	o.raw("model", bytes.Clone(a.Model()))
+	o.raw("content", list(blocks))
+	o.text("stop_reason", stopReason(finish))
+	o.raw("stop_sequence", []byte("null"))
+	o.raw("usage", messageUsage(usage))
+	return append(dst, o.bytes()...), usage, nil
+}

@@ -1,0 +1,232 @@
+package anthropic
+
+import (
+	"bytes"
+	"strconv"
+
+	"gatehouse/proxy/stream"
+	"gatehouse/proxy/wire"
+)
+
+// messageUsage is usage in Anthropic's form: the input without what came from the cache.
+func messageUsage(u wire.Usage) []byte {
+	c := u.Canonical()
+	n := func(v int64) []byte { return strconv.AppendInt(nil, v, 10) }
+	var o object
+	o.raw("input_tokens", n(c.InputTotal()-c.InputCacheRead-c.CacheWrite()))
+	o.raw("cache_creation_input_tokens", n(c.CacheWrite()))
+	o.raw("cache_read_input_tokens", n(c.InputCacheRead))
+	o.raw("output_tokens", n(c.OutputTotal()))
+	return o.bytes()
+}
+
+// Filter turns chunks into the events of a Messages stream for next.
+func (t *ToChat) Filter(next stream.Filter) stream.Filter {
+	return &events{t: t, next: next, index: -1, tool: -1}
+}
+
+// events is the filter of ToChat. One block is open at a time, and their indexes grow by one.
+type events struct {
+	t       *ToChat
+	next    stream.Filter
+	answer  wire.Answer
+	usage   wire.Usage
+	begun   bool
+	open    string // kind of the open block: "text", "thinking", "tool_use" or "" for none
+	index   int64  // of the open block
+	tool    int64  // OpenAI's index of the tool call under way
+	finish  string
+	stopped bool
+}
+
+func (e *events) State() *stream.State { return e.next.State() }
+func (e *events) Heartbeat() []byte    { return e.next.Heartbeat() }
+
+// Event turns one chunk into the events it means.
+func (e *events) Event(ev stream.Event, out []byte) ([]byte, error) {
+	data := bytes.TrimSpace(ev.Data)
+	if len(data) == 0 {
+		return out, nil
+	}
+	if string(data) == "[DONE]" {
+		return e.close(out)
+	}
+	a := &e.answer
+	if err := a.Parse(data); err != nil {
+		return out, errEvent
+	}
+	if failure := a.Failure(); failure != nil {
+		e.State().Failure = append(e.State().Failure[:0], failure...)
+		return out, nil
+	}
+	if u := a.Usage(); u.Seen {
+		e.usage = u
+	}
+	var err error
+	if !e.begun {
+		e.begun = true
+		if out, err = e.start(out); err != nil {
+			return out, err
+		}
+	}
+	a.EachDelta(func(d wire.Delta) {
+		if err != nil || d.Index != 0 {
+			return
+		}
+		if d.Thought != nil {
+			out, err = e.grow(out, "thinking", "thinking_delta", "thinking", d.Thought)
+		}
+		if d.Text != nil && err == nil {
+			out, err = e.grow(out, "text", "text_delta", "text", d.Text)
+		}
+		if d.Tools != nil && err == nil {
+			out, err = e.tools(d.Tools, out)
+		}
+		if d.Finish != nil {
+			e.finish, _ = wire.String(d.Finish)
+			e.State().Finished = true
+		}
+	})
+	e.State().Usage = e.usage
+	return out, err
+}
+
+// End closes a stream that gave its finish reason but no [DONE].
+func (e *events) End(out []byte) []byte {
+	out, err := e.close(out)
+	if err != nil {
+		e.State().Done = true
+	}
+	return out
+}
+
+// pass gives one event to the next filter; the usage that counts is the provider's, not the one shown.
+func (e *events) pass(name string, data, out []byte) ([]byte, error) {
+	out, err := e.next.Event(stream.Event{Name: []byte(name), Data: data}, out)
+	e.State().Usage = e.usage
+	return out, err //nolint:wrapcheck // the filter's own
+}
+
+func (e *events) start(out []byte) ([]byte, error) {
+	var usage, m, o object
+	usage.raw("input_tokens", strconv.AppendInt(nil, max(e.t.InputTokens, 0), 10))
+	usage.raw("cache_creation_input_tokens", []byte("0"))
+	usage.raw("cache_read_input_tokens", []byte("0"))
+	usage.raw("output_tokens", []byte("1"))
+	m.text("id", "msg_"+e.t.ID)
+	m.text("type", "message")
+	m.text("role", "assistant")
+	m.raw("model", e.answer.Model())
+	m.raw("content", []byte("[]"))
+	m.raw("stop_reason", []byte("null"))
+	m.raw("stop_sequence", []byte("null"))
+	m.raw("usage", usage.bytes())
+	o.text("type", "message_start")
+	o.raw("message", m.bytes())
+	return e.pass("message_start", o.bytes(), out)
+}
+
+// block opens a block after closing the one before.
+func (e *events) block(kind string, content, out []byte) ([]byte, error) {
+	out, err := e.stopBlock(out)
+	if err != nil {
+		return out, err
+	}
+	e.index++
+	e.open = kind
+	var o object
+	o.text("type", "content_block_start")
+	o.raw("index", strconv.AppendInt(nil, e.index, 10))
+	o.raw("content_block", content)
+	return e.pass("content_block_start", o.bytes(), out)
+}
+
+func (e *events) stopBlock(out []byte) ([]byte, error) {
+	if e.open == "" {
+		return out, nil
+	}
+	e.open = ""
+	var o object
+	o.text("type", "content_block_stop")
+	o.raw("index", strconv.AppendInt(nil, e.index, 10))
+	return e.pass("content_block_stop", o.bytes(), out)
+}
+
+// grow adds text to a block of that kind, which it opens if need be.
+func (e *events) grow(out []byte, kind, delta, member string, raw []byte) ([]byte, error) {
+	raw = bytes.Clone(raw) // a view of the chunk, which the next filter does not keep
+	var err error
+	if e.open != kind {
+		var content object
+		content.text("type", kind)
+		content.text(member, "")
+		if out, err = e.block(kind, content.bytes(), out); err != nil {
+			return out, err
+		}
+	}
+	return e.delta(delta, member, raw, out)
+}
+
+func (e *events) delta(kind, member string, raw, out []byte) ([]byte, error) {
+	var d, o object
+	d.text("type", kind)
+	d.raw(member, raw)
+	o.text("type", "content_block_delta")
+	o.raw("index", strconv.AppendInt(nil, e.index, 10))
+	o.raw("delta", d.bytes())
+	return e.pass("content_block_delta", o.bytes(), out)
+}
+
+// tools passes tool calls on: a new index opens a block, arguments grow it.
+func (e *events) tools(raw, out []byte) ([]byte, error) {
+	var err error
+	wire.EachElement(raw, func(call []byte) {
+		if err != nil {
+			return
+		}
+		index, _ := wire.Int(wire.Lookup(call, "index"))
+		if e.open != "tool_use" || index != e.tool {
+			e.tool = index
+			name, _ := wire.String(wire.Lookup(call, "function", "name"))
+			var content object
+			content.text("type", "tool_use")
+			content.raw("id", wire.Lookup(call, "id"))
+			content.text("name", e.t.original(name))
+			content.raw("input", []byte("{}"))
+			if out, err = e.block("tool_use", content.bytes(), out); err != nil {
+				return
+			}
+		}
+		if arguments := wire.Lookup(call, "function", "arguments"); len(arguments) > len(`""`) {
+			out, err = e.delta("input_json_delta", "partial_json", arguments, out)
+		}
+	})
+	return out, err
+}
+
+// close ends the message with its reason and the usage that the provider reported.
+func (e *events) close(out []byte) ([]byte, error) {
+	if e.stopped {
+		return out, nil
+	}
+	e.stopped = true
+	var err error
+	if !e.begun {
+		if out, err = e.start(out); err != nil {
+			return out, err
+		}
+	}
+	if out, err = e.stopBlock(out); err != nil {
+		return out, err
+	}
+	var d, o object
+	d.text("stop_reason", stopReason(e.finish))
+	d.raw("stop_sequence", []byte("null"))
+	o.text("type", "message_delta")
+	o.raw("delta", d.bytes())
+	o.raw("usage", messageUsage(e.usage))
+	if out, err = e.pass("message_delta", o.bytes(), out); err != nil {
+		return out, err
+	}
+	return e.pass("message_stop", []byte(`{"type":"message_stop"}`), out)
+}

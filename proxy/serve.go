@@ -1,0 +1,325 @@
+package proxy
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"gatehouse/models/fault"
+	"gatehouse/proxy/keyring"
+	"gatehouse/proxy/policy"
+	"gatehouse/proxy/provider"
+	"gatehouse/proxy/wire"
+)
+
+// serve takes one call to a model through the plane: the whole way is walk, top to bottom.
+func (p *Plane) serve(ctx *fasthttp.RequestCtx, op provider.Op, pathModel string) {
+	c := p.begin(ctx, op)
+	defer c.release()
+	defer c.recovered()
+	if f := c.walk(pathModel); f != nil {
+		c.refuse(f)
+	}
+}
+
+// ServeAs serves a call whose caller the control plane knows already, such as the portal's chat pane: ctx is the
+// caller's own request, its body a call in OpenAI's form. The answer goes into ctx, streamed if the body asks for it.
+func (p *Plane) ServeAs(ctx *fasthttp.RequestCtx, op provider.Op, who *keyring.Grant) {
+	c := p.begin(ctx, op)
+	defer c.release()
+	defer c.recovered()
+	c.grant, c.route = who, "/v1/chat/completions"
+	if f := c.walk(""); f != nil {
+		c.refuse(f)
+	}
+}
+
+// walk is the way of a call: every step reads the one snapshot that was taken at the start, and the first that says no
+// ends it.
+func (c *call) walk(pathModel string) *failure {
+	if f := c.enter(); f != nil {
+		return f
+	}
+	if f := c.authenticate(); f != nil {
+		return f
+	}
+	if f := c.read(pathModel); f != nil {
+		return f
+	}
+	if f := c.permit(); f != nil {
+		return f
+	}
+	if c.op == provider.CountTokens {
+		return c.countTokens()
+	}
+	if f := c.reserve(); f != nil {
+		return f
+	}
+	defer c.hold.Settle()
+	return c.attempts()
+}
+
+// enter judges the request before anything of it is believed.
+func (c *call) enter() *failure {
+	if err := CheckHead(&c.ctx.Request.Header); err != nil {
+		f := fail(badHead, err.Error())
+		f.close = true
+		return f
+	}
+	c.head = readHead(&c.ctx.Request.Header, c.cfg.KeyHeader, c.cfg.UserHeader)
+	c.ip = c.cfg.clientIP(c.ctx.RemoteAddr(), c.head.forwarded)
+	if c.p.draining.Load() {
+		f := fail(draining, "Gatehouse is shutting down").after(time.Second)
+		f.close = true
+		return f
+	}
+	if c.p.active.Load() > c.cfg.InFlight {
+		return fail(overloaded, "too many calls are in flight").after(time.Second)
+	}
+	c.snap = c.p.Ring.Snapshot()
+	if c.p.Ring.Stale() > c.cfg.MaxStale {
+		return fail(authDown, "Service unavailable: cannot verify key").after(time.Second)
+	}
+	if len(c.cfg.AllowedIPs) > 0 && !contains(c.cfg.AllowedIPs, c.ip) {
+		return fail(ipDenied, "this address may not call Gatehouse")
+	}
+	return nil
+}
+
+// authenticate finds the grant of the key, and what can be said of it without the body: a request without a good key is
+// answered with its body unread.
+func (c *call) authenticate() *failure {
+	if c.grant == nil {
+		if f := c.lookup(); f != nil {
+			f.close = c.ctx.Request.Header.ContentLength() != 0
+			return f
+		}
+	}
+	asked := policy.Call{Path: strings.TrimPrefix(c.route, c.cfg.RootPath), Now: c.start.UnixMicro()}
+	if _, refused := policy.Check(c.snap, c.grant, asked); refused != nil {
+		f := refusedByPolicy(refused)
+		f.close = c.ctx.Request.Header.ContentLength() != 0
+		return f
+	}
+	return nil
+}
+
+func (c *call) lookup() *failure {
+	secret, err := c.head.secret(c.cfg.KeyHeader)
+	switch {
+	case errors.Is(err, errNoKey):
+		return fail(noKey, err.Error())
+	case err != nil:
+		return fail(malformedKey, err.Error())
+	}
+	sum := sha256.Sum256(secret)
+	if c.cfg.MasterKey.IsSet() && subtle.ConstantTimeCompare(sum[:], c.p.masterSum.Load()[:]) == 1 {
+		c.grant = c.p.master
+		return nil
+	}
+	if c.p.Auth != nil {
+		return c.ask(string(secret))
+	}
+	if len(secret) < 3 || string(secret[:3]) != "sk-" {
+		return fail(malformedKey, "LiteLLM Virtual Key expected. Received="+hideKey(string(secret))+", expected to start with 'sk-'")
+	}
+	if c.grant = c.snap.Lookup(&sum, c.start.UnixMicro()); c.grant == nil {
+		return fail(unknownKey, "Authentication Error, Invalid proxy server token passed").about("key")
+	}
+	return nil
+}
+
+// hideKey shows the first and last four characters of something long enough for that.
+func hideKey(key string) string {
+	if len(key) < 16 {
+		return "****"
+	}
+	return strings.ToValidUTF8(key[:4]+"****"+key[len(key)-4:], "?")
+}
+
+// ask leaves the decision to the operator's own rule. Whatever goes wrong there refuses the call.
+func (c *call) ask(secret string) *failure {
+	req := AuthRequest{
+		Method: string(c.ctx.Method()), Path: string(c.ctx.Path()), Headers: map[string]string{}, Query: map[string]string{}, ClientIP: c.ip.String(),
+	}
+	c.ctx.Request.Header.VisitAll(func(k, v []byte) { req.Headers[strings.ToLower(string(k))] = string(v) })
+	c.ctx.QueryArgs().VisitAll(func(k, v []byte) { req.Query[string(k)] = string(v) })
+	grant, err := c.p.Auth.Authenticate(context.Background(), req, secret)
+	if err != nil {
+		message := "Authentication Error"
+		if f := fault.As(err); f != nil {
+			message += ", " + f.Message
+		}
+		return fail(hookRefused, message).because(err)
+	}
+	c.grant = grant
+	return nil
+}
+
+// read takes the body and what the gateway must know of it; the rest stays bytes.
+func (c *call) read(pathModel string) *failure {
+	body, err := readBody(c.ctx, c.s.body[:0], c.cfg.MaxBody)
+	c.s.body = body
+	if err != nil {
+		f := fail(slowBody, "the request body did not arrive in time")
+		if errors.Is(err, errTooLarge) {
+			f = fail(tooLarge, "the request body is over the limit")
+		}
+		f.close = true
+		return f
+	}
+	req := &c.s.req
+	if err := req.Parse(body); err != nil {
+		return refusedByBody(err)
+	}
+	if f := c.model(pathModel); f != nil {
+		return f
+	}
+	if f := c.shape(); f != nil {
+		return f
+	}
+	return c.readExtras()
+}
+
+// model settles what model is asked for: the operator's own choice, the path, the body.
+func (c *call) model(pathModel string) *failure {
+	asked, err := c.s.req.Text(wire.Model)
+	if err != nil {
+		return refusedByBody(err)
+	}
+	if pathModel != "" {
+		asked = strings.Clone(pathModel)
+	}
+	switch {
+	case c.op == provider.Chat && c.cfg.CompletionModel != "", c.op == provider.Completion && c.cfg.CompletionModel != "":
+		asked = c.cfg.CompletionModel
+	case c.op == provider.Embedding && c.cfg.EmbeddingModel != "":
+		asked = c.cfg.EmbeddingModel
+	}
+	if asked == "" {
+		return fail(missingField, "the field model is missing").about("model")
+	}
+	c.asked = asked
+	return nil
+}
+
+// shape checks the few fields that the gateway relies on.
+func (c *call) shape() *failure {
+	req := &c.s.req
+	var err error
+	if c.op != provider.Embedding && c.op != provider.CountTokens {
+		if c.stream, err = req.Flag(wire.Stream); err != nil {
+			return refusedByBody(err)
+		}
+	}
+	const most = 1 << 40
+	for _, f := range [...]wire.Field{wire.MaxTokens, wire.MaxCompletionTokens, wire.MaxOutputTokens} {
+		n, err := req.Number(f, most)
+		if err != nil {
+			return refusedByBody(err)
+		}
+		if n > 0 && (c.output == 0 || n < c.output) {
+			c.output = n
+		}
+	}
+	if n, err := req.Number(wire.N, 1024); err != nil {
+		return refusedByBody(err)
+	} else if n > 0 {
+		c.n = n
+	}
+	need := wire.Messages
+	switch c.op {
+	case provider.Completion:
+		need = wire.Prompt
+	case provider.Embedding:
+		need = wire.Input
+	case provider.Chat, provider.Messages, provider.CountTokens, provider.Responses:
+	}
+	if !req.Has(need) {
+		return fail(missingField, "the field "+need.Name()+" is missing").about(need.Name())
+	}
+	if need == wire.Messages && !wire.IsArray(req.Get(need)) {
+		return fail(badField, "messages must be a list").about("messages")
+	}
+	if c.stream && c.wire == provider.OpenAI {
+		options := req.Get(wire.StreamOptions)
+		if !wire.Null(options) && !wire.IsObject(options) {
+			return fail(badField, "stream_options must be an object").about("stream_options")
+		}
+		asked, _ := wire.Bool(wire.Lookup(options, "include_usage"))
+		c.usage = asked || c.cfg.AlwaysUsage
+	}
+	return nil
+}
+
+// permit asks whether this key may make this call.
+func (c *call) permit() *failure {
+	verdict, refused := policy.Model(c.snap, c.grant, c.asked)
+	if refused != nil {
+		return refusedByPolicy(refused)
+	}
+	c.group, c.match = verdict.Model, verdict.Match
+	if refused := policy.Customer(c.snap, c.endUser); refused != nil {
+		return refusedByPolicy(refused)
+	}
+	if c.cfg.EnforceUser && c.endUser == "" {
+		return fail(missingField, "the field user is missing").about("user")
+	}
+	if len(c.grant.EnforcedParams()) > 0 {
+		if refused := policy.Param(c.grant, func(path string) bool {
+			return wire.Lookup(c.s.body, strings.Split(path, ".")...) != nil
+		}); refused != nil {
+			return refusedByPolicy(refused)
+		}
+	}
+	if c.mocked() && !c.cfg.AllowMock && !c.grant.Master {
+		return fail(unsupported, "mock_response may be used with the master key only, unless gatehouse.allow_mock is set").about("mock_response")
+	}
+	return nil
+}
+
+// refuse answers with a failure, and books the refusal if somebody is to be named for it.
+func (c *call) refuse(f *failure) {
+	c.logged = f
+	status := f.statusOn(c.wire)
+	if c.grant != nil {
+		c.settleRefused(f, status)
+	}
+	c.writeFailure(f, status)
+	c.log(status, f.code)
+}
+
+// writeFailure puts the failure into the response.
+func (c *call) writeFailure(f *failure, status int) {
+	if c.ctx == nil {
+		return
+	}
+	r := &c.ctx.Response
+	r.Reset()
+	if f.reason == clientLeft {
+		c.ctx.SetConnectionClose()
+	}
+	r.SetStatusCode(status)
+	r.Header.SetContentType("application/json")
+	c.commonHeaders()
+	if f.close {
+		c.ctx.SetConnectionClose()
+	}
+	if f.noRetry {
+		r.Header.Set("X-Should-Retry", "false")
+	}
+	if f.retryAfter > 0 || status == http.StatusServiceUnavailable {
+		r.Header.Set("Retry-After", retrySeconds(f.retryAfter))
+	}
+	if f.limit != nil {
+		c.limitHeaders(f.limit)
+	}
+	c.attemptHeaders()
+	r.SetBodyRaw(f.appendJSON(nil, c.wire, c.id))
+}

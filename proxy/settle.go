@@ -1,0 +1,205 @@
+package proxy
+
+import (
+	"log/slog"
+	"time"
+
+	"gatehouse/models"
+	"gatehouse/proxy/price"
+	"gatehouse/proxy/provider"
+	"gatehouse/proxy/route"
+	"gatehouse/proxy/spend"
+	"gatehouse/proxy/tokens"
+	"gatehouse/proxy/wire"
+)
+
+// ending is what is known when a call is over.
+type ending struct {
+	status     string
+	httpStatus int
+	code       string
+
+	usage   wire.Usage // as the provider reported it
+	text    []byte     // output, for counting where usage is missing or cannot be whole
+	scale   float64    // of text to all of the output; 0 = 1
+	whole   bool       // the answer came to its end
+	floor   bool       // nothing is known but that the provider was asked
+	tier    string     // service tier of the answer
+	reply   string     // model named by the answer
+	routed  route.Outcome
+	settled bool
+}
+
+// bill is what a call came to.
+type bill struct {
+	usage     price.Usage
+	cost      models.Nano
+	lines     []price.Line
+	version   string
+	estimated bool
+	unpriced  bool
+}
+
+// absurd is more tokens than any model takes: a count above it is not believed.
+const absurd = 50_000_000
+
+// usageOf turns what the provider reported into what is billed, and counts here what it did not report.
+func (c *call) usageOf(e *ending) (u price.Usage, estimated bool) {
+	if e.usage.Seen && !e.usage.Bad {
+		u = e.usage.Canonical()
+		estimated = u.Clamp(absurd)
+		if e.whole || len(e.text) == 0 {
+			return u, estimated
+		}
+		// A stream that was cut reports what it had counted at some point; what has come since is counted here.
+		if n := c.counted(e); n > u.OutputTotal() {
+			u.OutputText += n - u.OutputTotal()
+			estimated = true
+		}
+		return u, estimated
+	}
+	if !e.whole && !e.floor && len(e.text) == 0 {
+		return u, false // nothing came and nothing was reported: nothing is billed
+	}
+	u.Requests = 1
+	u.InputUncached = int64(tokens.CountChat(c.sent.model, c.s.body))
+	if c.op != provider.Embedding && !e.floor {
+		u.OutputText = c.counted(e)
+	}
+	return u, true
+}
+
+func (c *call) counted(e *ending) int64 {
+	n := tokens.Count(c.sent.model, string(e.text))
+	if e.scale > 1 {
+		n = int(float64(n) * e.scale)
+	}
+	return int64(n)
+}
+
+// price works the bill out.
+func (c *call) price(e *ending) bill {
+	var b bill
+	b.usage, b.estimated = c.usageOf(e)
+	if c.sent.attempt.Deployment == nil || b.usage.Zero() {
+		return b
+	}
+	d := c.sent.attempt.Deployment
+	p, known := c.priceOf(d, e.reply)
+	b.version = p.Version
+	if money := c.sent.target != nil && c.sent.target.MoneyUsage && e.usage.HasCost && !c.sent.target.Custom.Known; money {
+		b.cost, b.version = e.usage.Cost, "provider"
+		b.lines = []price.Line{{Unit: price.Request, Quantity: 1, Rate: int64(e.usage.Cost), Nano: e.usage.Cost}}
+	} else if known {
+		b.cost, b.lines = p.AppendCost(make([]price.Line, 0, 4), b.usage, e.tier)
+	} else {
+		b.unpriced = true
+		if c.p.warned.due("price:"+d.Provider+"/"+c.sent.model, c.start) {
+			c.p.Log.Warn("a model has no known price: its calls cost nothing", slog.String("provider", d.Provider),
+				slog.String("model", c.sent.model), slog.String("model_group", c.group))
+		}
+		return b
+	}
+	b.cost, b.lines = c.cfg.Adjust.For(d.Provider).Apply(b.cost, b.lines)
+	return b
+}
+
+// settle ends the call, once: the actual cost replaces what was held, and the call is in the journal before anybody can
+// see that it is over. Later calls do nothing.
+func (c *call) settle(e ending) bill {
+	if !c.hold.done.CompareAndSwap(false, true) {
+		return bill{}
+	}
+	now := c.p.Now()
+	b := c.price(&e)
+	rec := c.record()
+	rec.Usage, rec.Lines, rec.CostNano, rec.PriceVersion = b.usage, b.lines, b.cost, b.version
+	rec.UsageEstimated, rec.Unpriced = b.estimated, b.unpriced
+	rec.Status, rec.HTTPStatus, rec.ErrorCode = e.status, e.httpStatus, e.code
+	rec.End = now
+	if c.hold.money != nil {
+		rec.OvershootNano = c.hold.money.Settle(b.cost).Overshoot
+	}
+	c.hold.slot.Settle(c.limited(b.usage.InputTotal(), b.usage.OutputTotal()))
+	if e.status == spend.StatusSuccess && c.op != provider.Embedding {
+		c.p.Outputs.Observe(c.group, b.usage.OutputTotal()/max(1, c.n))
+	}
+	if c.sent.plan != nil {
+		out := e.routed
+		out.Total, out.OutputTokens, out.TotalTokens = now.Sub(c.sent.at), b.usage.OutputTotal(), b.usage.InputTotal()+b.usage.OutputTotal()
+		out.Stream = c.stream
+		if !c.sent.first.IsZero() {
+			out.FirstByte = c.sent.first.Sub(c.sent.at)
+		}
+		c.sent.plan.End(out)
+	}
+	c.write(&rec)
+	return b
+}
+
+// write puts the record into the ledger. What the journal cannot take now it keeps and writes later.
+func (c *call) write(rec *spend.Record) {
+	if err := c.p.Ledger.Settle(*rec); err != nil {
+		c.p.Log.Error("a call could not be written to the journal", slog.String("call_id", c.id), slog.Any("error", err))
+	}
+	if c.p.Finished != nil {
+		c.p.Finished(rec)
+	}
+}
+
+// settleRefused books a call that the gateway itself refused: it cost nothing, and its scopes are not charged.
+func (c *call) settleRefused(f *failure, status int) {
+	if c.hold.admitted || !c.hold.done.CompareAndSwap(false, true) && c.sent.tries > 0 {
+		return
+	}
+	if c.hold.money != nil {
+		c.hold.money.Refund()
+	}
+	c.hold.slot.Cancel()
+	rec := c.record()
+	rec.Charges = nil
+	rec.Status, rec.HTTPStatus, rec.ErrorCode, rec.End = spend.StatusFailure, status, f.code, c.p.Now()
+	c.write(&rec)
+}
+
+// record is everything about the call but what it cost.
+func (c *call) record() spend.Record {
+	g := c.grant
+	rec := spend.Record{
+		CallID: c.id, CallType: c.op.String(), KeyID: g.ID(), KeyAlias: g.Alias(), UserID: g.UserID, TeamID: g.TeamID,
+		OrgID: c.snap.OrgID(g), EndUser: c.endUser, Tags: c.tags, ModelGroup: or(c.group, c.asked), Start: c.start, FirstByte: c.sent.first,
+		IP: c.ip.String(), SessionID: c.sessionID, Metadata: c.metadata,
+	}
+	if c.cfg.NoEndUsers {
+		rec.EndUser = ""
+	}
+	if g.Master {
+		rec.KeyHash = masterAlias
+	} else {
+		rec.KeyHash = g.HashHex()
+	}
+	if d := c.sent.attempt.Deployment; d != nil {
+		rec.Model, rec.DeploymentID, rec.Provider = c.sent.model, d.ID, d.Provider
+		rec.ModelGroup = or(c.sent.attempt.Group, rec.ModelGroup)
+		if len(d.Tags) > 0 {
+			rec.Tags = append(append([]string(nil), c.tags...), d.Tags...)
+		}
+	}
+	if c.sent.target != nil {
+		rec.APIBase = c.sent.target.Base.String()
+	}
+	if c.hold.money != nil {
+		rec.Charges = c.hold.money.Charges(nil)
+	}
+	return rec
+}
+
+// took is how long the call has taken so far, and how much of that was not the provider's.
+func (c *call) took() (total, own time.Duration) {
+	total = c.p.Now().Sub(c.start)
+	own = total
+	if !c.sent.at.IsZero() && !c.sent.first.IsZero() {
+		own -= c.sent.first.Sub(c.sent.at)
+	}
+	return total, max(own, 0)
+}
