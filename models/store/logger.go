@@ -49,7 +49,7 @@ func (l *statementLog) Error(ctx context.Context, text string, args ...any) {
 
 // Trace is called after every statement. Its error is returned to the caller, who decides; so it is not logged here.
 func (l *statementLog) Trace(ctx context.Context, begin time.Time, report func() (string, int64), err error) {
-	took := time.Since(begin)
+	took := time.Since(begin) //nolint:forbidigo // begin is GORM's reading of the real clock
 	debug := l.log.Enabled(ctx, slog.LevelDebug)
 	if l.hook == nil && !debug && took < slowStatement {
 		return

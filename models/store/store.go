@@ -75,7 +75,7 @@ func Open(ctx context.Context, dsn string, opt Options) (*Store, error) {
 
 func (o Options) withDefaults() Options {
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = time.Now //nolint:forbidigo // the default of an option; everything below is passed this one
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
