@@ -50,6 +50,7 @@ func TestModelAccess(t *testing.T) {
 		{name: "name and group: as a name", key: key("both"), model: "both"},
 		{name: "name and group: as a group", key: key("both"), model: "x"},
 		{name: "bare name under the provider's wildcard", key: key("openai/*"), model: "gpt-4o"},
+		{name: "an invented name says nothing about the provider", key: key("openai/*"), model: "renamed", refuse: "key_model_access_denied"},
 		{name: "bare name under another provider", key: key("azure/*"), model: "gpt-4o", refuse: "key_model_access_denied"},
 		{name: "a star is no model", key: key(), model: "openai/*", refuse: "invalid_request_error"},
 
@@ -258,7 +259,7 @@ func TestVisible(t *testing.T) {
 		{"team aliases", models.Key{TeamID: ptr("aliased")}, policy.Listing{}, []string{"fast"}},
 		{"key aliases", models.Key{Models: models.Strings{"my-free-tier"}, Aliases: models.StringMap{"gpt-3.5-turbo": "my-free-tier"}}, policy.Listing{}, []string{"gpt-3.5-turbo", "my-free-tier"}},
 		{"a personal key of somebody without models", models.Key{UserID: ptr("u-none")}, policy.Listing{Expand: known}, nil},
-		{"everything", models.Key{}, policy.Listing{}, []string{"both", "global", "gpt-4", "gpt-4o", "my-free-tier", "x"}},
+		{"everything", models.Key{}, policy.Listing{}, []string{"both", "global", "gpt-4", "gpt-4o", "my-free-tier", "renamed", "x"}},
 		{"the team's own", models.Key{TeamID: ptr("t-own"), Models: models.Strings{"team-only"}}, policy.Listing{}, []string{"team-only"}},
 		{"groups alone", models.Key{Models: models.Strings{"beta-models", "stored"}}, policy.Listing{OnlyGroups: true}, []string{"beta-models", "stored"}},
 		{"groups too", models.Key{Models: models.Strings{"beta-models"}}, policy.Listing{Groups: true}, []string{"beta-models", "global", "gpt-4"}},

@@ -85,7 +85,7 @@ func seed() *world {
 	return &world{
 		deployments: []models.Deployment{
 			deployment("gpt-4", "beta-models"), deployment("gpt-4o"), deployment("my-free-tier"), deployment("both"), deployment("x", "both"),
-			wild, o1,
+			wild, o1, {ID: "r", ModelName: "renamed", Provider: "openai", Model: "gpt-4o"},
 			{ID: "t1", ModelName: "team-only", Provider: "openai", Model: "m", TeamID: "t-own"},
 		},
 		groups: []models.AccessGroup{{Name: "stored", Models: models.Strings{"gpt-4o", "openai/o1-*"}}},
