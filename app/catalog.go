@@ -2,7 +2,9 @@ package app
 
 import (
 	"encoding/json"
+	"os"
 
+	"gatehouse/app/config"
 	"gatehouse/app/seal"
 	"gatehouse/models"
 	"gatehouse/models/store"
@@ -20,9 +22,12 @@ type catalog struct {
 func (c catalog) Names() []string                   { return c.ring.Snapshot().Catalog().Names() }
 func (c catalog) Groups() []string                  { return c.ring.Snapshot().Catalog().Groups() }
 func (c catalog) Deployments() []*models.Deployment { return c.ring.Snapshot().Catalog().Deployments() }
-func (c catalog) Admits(list []string, m string) bool {
-	return policy.Admits(c.ring.Snapshot().Catalog(), list, m, "")
+func (c catalog) Admits(list []string, model, team string) bool {
+	return policy.Admits(c.ring.Snapshot().Catalog(), list, model, team)
 }
+
+// TeamNames lists the public names of a team's own models.
+func (c catalog) TeamNames(team string) []string { return c.ring.Snapshot().Catalog().TeamNames(team) }
 
 // Cost prices a call of a public model at its first deployment with a known price.
 func (c catalog) Cost(model string, promptTokens, outputTokens int64) (models.Nano, bool) {
@@ -59,7 +64,7 @@ func decodeDeployment(sealer *seal.Sealer, row *models.DeploymentRow) (models.De
 	}
 	disabled := ""
 	if row.Sealed != "" {
-		plain, err := sealer.Open("deployments/sealed/"+row.ID, row.Sealed)
+		plain, err := sealer.Open(seal.ModelCredentials, "deployments/sealed/"+row.ID, row.Sealed)
 		if err != nil {
 			disabled = "its credentials cannot be opened with this LITELLM_SALT_KEY"
 		} else if err := json.Unmarshal(plain, &params); err != nil {
@@ -68,6 +73,7 @@ func decodeDeployment(sealer *seal.Sealer, row *models.DeploymentRow) (models.De
 	}
 	info["id"] = row.ID
 	d, _ := models.ParseDeployment(row.ModelName, params, info)
+	config.FillFromEnv(&d, os.Getenv)
 	d.ID, d.Seq, d.FromConfig = row.ID, row.Seq, false
 	if disabled != "" {
 		d.Disabled = disabled

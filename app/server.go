@@ -2,10 +2,8 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -119,8 +117,8 @@ func listen(ctx context.Context, s config.Server) (net.Listener, error) {
 
 // clientIP gives the caller's address: the peer, or behind a trusted proxy the right-most address of X-Forwarded-For that
 // is not itself a trusted proxy.
-func clientIP(c *config.Config) func(*fiber.Ctx) string {
-	trusted := func(ip netip.Addr) bool {
+func clientIP(cfg func() *config.Config) func(*fiber.Ctx) string {
+	trusted := func(c *config.Config, ip netip.Addr) bool {
 		for _, p := range c.Server.TrustedProxies {
 			if p.Contains(ip.Unmap()) {
 				return true
@@ -129,9 +127,10 @@ func clientIP(c *config.Config) func(*fiber.Ctx) string {
 		return false
 	}
 	return func(ctx *fiber.Ctx) string {
+		c := cfg()
 		peer := ctx.Context().RemoteIP().String()
 		ip, err := netip.ParseAddr(peer)
-		if err != nil || !c.General.UseXForwardedFor || !trusted(ip) {
+		if err != nil || !c.General.UseXForwardedFor || !trusted(c, ip) {
 			return peer
 		}
 		hops := strings.Split(ctx.Get(fiber.HeaderXForwardedFor), ",")
@@ -140,19 +139,10 @@ func clientIP(c *config.Config) func(*fiber.Ctx) string {
 			if err != nil {
 				break
 			}
-			if !trusted(hop) {
+			if !trusted(c, hop) {
 				return hop.String()
 			}
 		}
 		return peer
-	}
-}
-
-// shutdown stops the server: no new connections, open ones end with their answer.
-func shutdown(s *fasthttp.Server, limit time.Duration, log *slog.Logger) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	if err := s.ShutdownWithContext(ctx); err != nil && !errors.Is(err, context.Canceled) {
-		log.Warn("some connections were cut at shutdown", slog.Any("error", err))
 	}
 }

@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -271,6 +270,3 @@ func sorted(p *store.Page, by, order, standard string, names ...string) error {
 	}
 	return nil
 }
-
-// errNoCaller is for programming errors: a service that needs a person was called without one.
-var errNoCaller = errors.New("the act needs a signed-in person")

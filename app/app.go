@@ -1,0 +1,361 @@
+// Package app is the control plane and the wiring: it builds configuration, database, services and both halves of the
+// server, and takes them down in reverse order.
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"gatehouse/app/config"
+	"gatehouse/app/control"
+	"gatehouse/app/hooks"
+	"gatehouse/app/seal"
+	"gatehouse/models"
+	"gatehouse/models/fault"
+	"gatehouse/models/store"
+	"gatehouse/proxy"
+	"gatehouse/proxy/budget"
+	"gatehouse/proxy/keyring"
+	"gatehouse/proxy/limit"
+	"gatehouse/proxy/price"
+	"gatehouse/proxy/route"
+	"gatehouse/proxy/spend"
+)
+
+// Options are what main hands over.
+type Options struct {
+	Overrides config.Overrides
+	Env       []string
+	Version   string
+	Out, Err  io.Writer
+}
+
+// CheckConfig prints what is wrong with the configuration and gives the exit status.
+func CheckConfig(o config.Overrides, env []string, out io.Writer) int {
+	_, report := config.Start(o, env)
+	if err := report.Write(out); err != nil {
+		return 1
+	}
+	if report.Err() != nil {
+		return config.ExitConfig
+	}
+	return 0
+}
+
+// process is everything that runs. Fields are set once, in the order of build, and closed in reverse.
+type process struct {
+	opt    Options
+	log    *slog.Logger
+	now    func() time.Time
+	cfg    atomic.Pointer[config.Config]
+	policy atomic.Pointer[control.Policy]
+	master models.Secret
+
+	store    *store.Store
+	sealer   *seal.Sealer
+	hooks    *hooks.Hooks
+	prices   *price.Table
+	ring     *keyring.Ring
+	ledger   *spend.Ledger
+	budget   *budget.Ledger
+	router   *route.Router
+	plane    *proxy.Plane
+	services *control.Services
+	health   *health
+
+	background sync.WaitGroup
+	stop       context.CancelFunc // ends the background
+}
+
+// Run serves until ctx ends, then drains and returns nil. An error means that it could not start, or that what it serves
+// from broke.
+func Run(ctx context.Context, opt Options) error {
+	cfg, report := config.Start(opt.Overrides, opt.Env)
+	log := newLogger(cfg.Log, opt.Err)
+	for _, w := range report.Warnings {
+		log.Warn("configuration", slog.String("finding", w.String()))
+	}
+	if err := report.Err(); err != nil {
+		return err
+	}
+	p := &process{opt: opt, log: log, now: time.Now}
+	p.cfg.Store(cfg)
+	for name, value := range cfg.Exports {
+		if err := os.Setenv(name, value.Reveal()); err != nil {
+			return fmt.Errorf("environment_variables.%s: %w", name, err)
+		}
+	}
+	created, err := p.masterKey(cfg)
+	if err != nil {
+		return err
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	p.stop = stop
+	defer stop()
+	defer p.close()
+	if err := p.build(ctx, background, cfg); err != nil {
+		return err
+	}
+	return p.serve(ctx, cfg, created)
+}
+
+// masterKey takes the configured master key, or the one kept in the data folder; created says that it is new.
+func (p *process) masterKey(cfg *config.Config) (created bool, err error) {
+	p.master = cfg.General.MasterKey
+	if !p.master.IsSet() {
+		if p.master, created, err = config.EnsureMasterKey(cfg.Server.DataDir); err != nil {
+			return false, err
+		}
+	}
+	policy := control.PolicyOf(cfg, p.master)
+	p.policy.Store(&policy)
+	return created, nil
+}
+
+// build puts the parts together, each on those before it.
+func (p *process) build(ctx, background context.Context, cfg *config.Config) error {
+	if err := os.MkdirAll(cfg.Server.DataDir, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	salt := cfg.Keys.Salt
+	if !salt.IsSet() {
+		salt = p.master
+	}
+	var err error
+	if p.sealer, err = seal.New(salt.Reveal()); err != nil {
+		return err
+	}
+	if p.hooks, err = hooks.New(cfg.Hooks); err != nil {
+		return err
+	}
+	if p.store, err = p.openStore(ctx, cfg); err != nil {
+		return err
+	}
+	if p.prices, err = p.loadPrices(cfg); err != nil {
+		return err
+	}
+	p.ring = keyring.New(keyring.Options{Source: p.store, Decode: deploymentDecoder(p.sealer), Now: p.now, Log: p.log})
+	p.ring.SetDeployments(cfg.Models)
+	p.ring.SetAliases(aliasesOf(cfg.Router.Aliases))
+	if err := p.ring.Load(ctx); err != nil {
+		return err
+	}
+	if err := p.openLedger(ctx, cfg); err != nil {
+		return err
+	}
+	settings, err := routeSettings(cfg.Router)
+	if err != nil {
+		return err
+	}
+	p.router = route.New(route.Options{Now: p.now, Rand: rand.Float64}, settings)
+	if err := p.buildPlane(cfg); err != nil {
+		return err
+	}
+	p.services = control.New(control.Deps{
+		Store: p.store, Ring: p.ring, Ledger: p.budget, KeyRule: keyRule(p.hooks), Sealer: modelSealer{p.sealer},
+		Models: catalog{ring: p.ring, prices: p.prices}, Policy: p.policy.Load, Now: p.now, Log: p.log,
+	})
+	p.health = &health{
+		store: p.store, ring: p.ring, ledger: p.ledger, maxStale: cfg.Gatehouse.SnapshotMaxStale, version: p.opt.Version, level: cfg.Log.Level,
+	}
+	p.goRun(background, "configuration feed", p.ring.Run)
+	p.goRun(background, "health probe", func(ctx context.Context) error { p.health.run(ctx); return nil })
+	j := &jobs{store: p.store, ring: p.ring, cfg: p.cfg.Load, now: p.now, log: p.log}
+	p.goRun(background, "jobs", func(ctx context.Context) error { j.run(ctx); return nil })
+	p.goRun(background, "reload", func(ctx context.Context) error { p.watchReload(ctx); return nil })
+	return nil
+}
+
+// goRun starts a part that works until the background ends. A panic in it is logged and does not take the process down.
+func (p *process) goRun(ctx context.Context, name string, run func(context.Context) error) {
+	p.background.Go(func() {
+		defer func() {
+			if r := recover(); r != nil {
+				p.log.Error("a background part stopped", slog.String("part", name), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
+			}
+		}()
+		if err := run(ctx); err != nil && ctx.Err() == nil {
+			p.log.Error("a background part stopped", slog.String("part", name), slog.Any("error", err))
+		}
+	})
+}
+
+// openStore opens the database. One that cannot be reached is tried again for as long as the configuration says.
+func (p *process) openStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
+	dsn := cfg.General.DatabaseURL.Reveal()
+	if dsn == "" {
+		dsn = "sqlite:" + filepath.Join(cfg.Server.DataDir, "gatehouse.db")
+	}
+	opt := store.Options{
+		Now: p.now, Log: p.log, Zone: cfg.LiteLLM.Timezone, MaxOpen: cfg.General.PoolLimit, DisableSpendLogs: cfg.General.NoSpendLogs,
+	}
+	if os.Getenv("GATEHOUSE_LOG_SQL") == "1" {
+		opt.OnStatement = func(ctx context.Context, query string) {
+			p.log.LogAttrs(ctx, slog.LevelInfo, "statement", slog.String("sql", query))
+		}
+	}
+	deadline := p.now().Add(cfg.General.DBTimeout)
+	for {
+		s, err := store.Open(ctx, dsn, opt)
+		if err == nil || !fault.Is(err, fault.Unavailable) || p.now().After(deadline) || ctx.Err() != nil {
+			return s, err
+		}
+		p.log.Warn("the database cannot be reached yet", slog.Any("error", err))
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (p *process) loadPrices(cfg *config.Config) (*price.Table, error) {
+	path := cfg.Prices.Map
+	if path == "" || cfg.Prices.Local {
+		return price.New(p.now), nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		p.log.Warn("the price file cannot be read; the built-in prices stand", slog.Any("error", err))
+		return price.New(p.now), nil
+	}
+	defer func() { _ = f.Close() }()
+	file, err := price.LoadLiteLLM(f)
+	if err != nil {
+		return nil, fmt.Errorf("price file %s: %w", path, err)
+	}
+	return price.New(p.now, file), nil
+}
+
+// openLedger replays what an earlier run left, then learns what was spent, so that the first call is judged by the truth.
+func (p *process) openLedger(ctx context.Context, cfg *config.Config) error {
+	var defaultBudget *string
+	if id := cfg.LiteLLM.EndUserBudgetID; id != "" {
+		defaultBudget = &id
+	}
+	writer := &ledgerWriter{store: p.store, snapshot: p.ring.Snapshot, defaultBudget: defaultBudget, log: p.log}
+	var err error
+	p.ledger, err = spend.Open(filepath.Join(cfg.Server.DataDir, "journal"), writer, spend.Options{
+		Now: p.now, Logger: p.log, SyncAlways: cfg.Gatehouse.JournalSync == 0, SyncEvery: cfg.Gatehouse.JournalSync,
+	})
+	if err != nil {
+		return err
+	}
+	if r := p.ledger.Recovery(); r.Unwritten+r.Floored > 0 || len(r.SetAside) > 0 {
+		p.log.Info("the journal of an earlier run is being booked", slog.Int("settled", r.Unwritten), slog.Int("cut_off", r.Floored), slog.Any("damaged", r.SetAside))
+	}
+	wait, cancel := context.WithTimeout(ctx, cfg.General.DBTimeout)
+	defer cancel()
+	if err := p.ledger.Replayed(wait); err != nil {
+		return fmt.Errorf("book the journal of an earlier run: %w", err)
+	}
+	p.budget = budget.New(budget.Options{Now: p.now, Zone: cfg.LiteLLM.Timezone, NoReset: cfg.General.NoBudgetReset, OnCross: p.crossed})
+	return p.budget.Seed(ctx, p.store)
+}
+
+// crossed tells the log that a budget was passed.
+func (p *process) crossed(c budget.Crossing) {
+	p.log.Warn("a budget line was crossed", slog.String("scope", c.Scope), slog.Int("line", int(c.Kind)), slog.String("limit", c.Limit.String()),
+		slog.String("spent", c.Spent.String()))
+}
+
+func (p *process) buildPlane(cfg *config.Config) error {
+	d := proxy.Deps{
+		Config: p.planeConfig(cfg), Ring: p.ring, Router: p.router, Limits: limit.NewMemory(p.now, cfg.Keys.RateWindow), Budget: p.budget,
+		Outputs: new(budget.Outputs), Ledger: p.ledger, Prices: p.prices, Log: p.log, Now: p.now,
+	}
+	if !cfg.Server.SSLVerify {
+		d.TLS = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // SSL_VERIFY=false is the operator's word
+	}
+	if p.hooks.HasAuth() {
+		d.Auth = hookAuth{p.hooks}
+	}
+	var err error
+	p.plane, err = proxy.New(d)
+	return err
+}
+
+// close takes everything down in reverse order. What the database did not take stays in the journal.
+func (p *process) close() {
+	p.stop()
+	p.background.Wait()
+	if p.ledger != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		if err := p.ledger.Close(ctx); err != nil {
+			p.log.Warn("some calls stay in the journal until the next start", slog.Any("error", err))
+		}
+		cancel()
+	}
+	if p.store != nil {
+		if err := p.store.Close(); err != nil {
+			p.log.Warn("the database did not close", slog.Any("error", err))
+		}
+	}
+}
+
+// watchReload reads the configuration again on SIGHUP. A bad one is logged and the old one stays.
+func (p *process) watchReload(ctx context.Context) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
+			if err := p.reload(); err != nil {
+				p.log.Error("the new configuration was not taken; the old one stands", slog.Any("error", err))
+				continue
+			}
+			p.log.Info("the configuration was read again")
+		}
+	}
+}
+
+func (p *process) reload() error {
+	cfg, report := config.Start(p.opt.Overrides, p.opt.Env)
+	if err := report.Err(); err != nil {
+		return err
+	}
+	settings, err := routeSettings(cfg.Router)
+	if err != nil {
+		return err
+	}
+	if err := p.hooks.Reload(cfg.Hooks); err != nil {
+		return err
+	}
+	p.cfg.Store(cfg)
+	policy := control.PolicyOf(cfg, p.master)
+	p.policy.Store(&policy)
+	p.ring.SetDeployments(cfg.Models)
+	p.ring.SetAliases(aliasesOf(cfg.Router.Aliases))
+	p.router.SetSettings(settings)
+	p.plane.Configure(p.planeConfig(cfg))
+	return nil
+}
+
+func newLogger(c config.Log, out io.Writer) *slog.Logger {
+	level := slog.LevelInfo
+	_ = level.UnmarshalText([]byte(c.Level)) // config has checked the word
+	o := &slog.HandlerOptions{Level: level}
+	if c.JSON {
+		return slog.New(slog.NewJSONHandler(out, o))
+	}
+	return slog.New(slog.NewTextHandler(out, o))
+}
+
+// errServer wraps what ended the server by itself.
+var errServer = errors.New("the server stopped")

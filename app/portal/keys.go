@@ -1,0 +1,332 @@
+package portal
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"gatehouse/app/access"
+	"gatehouse/app/control"
+	"gatehouse/app/web"
+	"gatehouse/models"
+	"gatehouse/models/fault"
+	"gatehouse/views/i18n"
+	"gatehouse/views/keys"
+	"gatehouse/views/ui"
+)
+
+// expiresSoon is how long before its end a key is marked, nearLimit the share of a budget at which it is.
+const (
+	expiresSoon = 7 * 24 * time.Hour
+	nearLimit   = 80
+)
+
+// listState is the list's state as the URL holds it.
+type listState struct {
+	q, status, team, sort string
+	page, size            int
+}
+
+func readListState(c *fiber.Ctx) listState {
+	s := listState{q: c.Query("q"), status: c.Query("status"), team: c.Query("team_id"), sort: c.Query("sort", "-last_used")}
+	s.page, _ = strconv.Atoi(c.Query("page"))
+	s.size, _ = strconv.Atoi(c.Query("size"))
+	switch s.size {
+	case 10, 25, 50, 100:
+	default:
+		s.size = 25
+	}
+	s.page = max(s.page, 1)
+	return s
+}
+
+// url is the list's address with some of its state changed; pairs are name, value.
+func (s listState) url(base string, pairs ...string) string {
+	v := url.Values{}
+	set := func(name, value, usual string) {
+		if value != usual {
+			v.Set(name, value)
+		}
+	}
+	set("q", s.q, "")
+	set("status", s.status, "")
+	set("team_id", s.team, "")
+	set("sort", s.sort, "-last_used")
+	set("size", strconv.Itoa(s.size), "25")
+	set("page", strconv.Itoa(s.page), "1")
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] == "" {
+			v.Del(pairs[i])
+		} else {
+			v.Set(pairs[i], pairs[i+1])
+		}
+	}
+	if len(v) == 0 {
+		return base
+	}
+	return base + "?" + v.Encode()
+}
+
+func (s listState) query() control.KeyQuery {
+	field, order := strings.TrimPrefix(s.sort, "-"), "asc"
+	if strings.HasPrefix(s.sort, "-") {
+		order = "desc"
+	}
+	if field == "name" {
+		field = "key_alias"
+	}
+	q := control.KeyQuery{Page: s.page, Size: s.size, Search: s.q, TeamID: s.team, SortBy: field, SortOrder: order, All: true}
+	switch s.status {
+	case "active", "blocked", "expired":
+		q.State = s.status
+	}
+	return q
+}
+
+// keyList serves GET /ui/keys.
+func (h *Handlers) keyList(c *fiber.Ctx) error {
+	f, err := h.frame(c)
+	if err != nil {
+		return err
+	}
+	table, err := h.keyTable(c, readListState(c))
+	if err != nil {
+		return err
+	}
+	if web.IsPartial(c) {
+		return web.Render(c, keys.ListPart(f, table), keys.ListPart(f, table))
+	}
+	list, err := h.keyListPage(c, table)
+	if err != nil {
+		return err
+	}
+	return web.Render(c, keys.Page(f, list), nil)
+}
+
+func (h *Handlers) keyListPage(c *fiber.Ctx, table keys.Table) (keys.List, error) {
+	actor, t, s := web.Actor(c), h.lang(c), readListState(c)
+	list := keys.List{URL: h.url("/ui/keys"), Search: s.q, Table: table, CreateURL: table.CreateURL, BulkURL: table.BulkURL}
+	option := func(value, label string) ui.Option {
+		return ui.Option{Value: value, Label: label, Selected: s.status == value}
+	}
+	list.Statuses = []ui.Option{option("", t.All()), option("active", t.StateActive()), option("blocked", t.StateBlocked()), option("expired", t.StateExpired())}
+	teams, err := h.Teams.Pages(c.UserContext(), actor, control.TeamQuery{Page: 1, Size: 100, SortBy: "team_alias", SortOrder: "asc"})
+	if err != nil && !fault.Is(err, fault.Unauthenticated) {
+		return list, err
+	}
+	if len(teams.Items) > 0 {
+		list.Teams = []ui.Option{{Label: t.TeamAll(), Selected: s.team == ""}}
+		for _, team := range teams.Items {
+			list.Teams = append(list.Teams, ui.Option{Value: team.Team.ID, Label: teamName(&team.Team), Selected: s.team == team.Team.ID})
+		}
+	}
+	return list, nil
+}
+
+func teamName(t *models.Team) string {
+	if t.Alias != nil && *t.Alias != "" {
+		return *t.Alias
+	}
+	return t.ID
+}
+
+// keyTable is one page of the keys that the person sees.
+func (h *Handlers) keyTable(c *fiber.Ctx, s listState) (keys.Table, error) {
+	actor, l := web.Actor(c), h.locale(c)
+	page, err := h.Keys.List(c.UserContext(), actor, s.query())
+	if err != nil {
+		return keys.Table{}, err
+	}
+	base := h.url("/ui/keys")
+	t := keys.Table{
+		Sort: s.sort, ClearURL: base, Filtered: s.q != "" || s.status != "" || s.team != "",
+		Name: s.sortLink(base, "name", l.NameLabel()), Team: s.sortLink(base, "", l.TeamAndOwner()), Spend: s.sortLink(base, "spend", l.SpendThisMonth()),
+		LastUsed: s.sortLink(base, "last_used", l.LastUsed()), Expires: s.sortLink(base, "expires", l.Expires()), SortedBy: l.LastUsed(),
+		Pager: ui.Pager{List: "list", Size: s.size, Sizes: []int{10, 25, 50, 100}, FormID: "key-filter", SizeName: "size"},
+	}
+	t.Spend.Help = l.SpendColumnHelp()
+	if mayCreate(actor) {
+		t.CreateURL = h.url("/ui/keys/new")
+	}
+	first := (page.Page - 1) * page.Size
+	if len(page.Items) > 0 {
+		t.Pager.Summary = l.PageSummary(int64(first+1), int64(first+len(page.Items)), int64(page.Total))
+	}
+	if s.page > 1 {
+		t.Pager.Prev = s.url(base, "page", strconv.Itoa(s.page-1))
+	}
+	if s.page < page.Pages() {
+		t.Pager.Next = s.url(base, "page", strconv.Itoa(s.page+1))
+	}
+	for i := range page.Items {
+		row := h.keyRow(c, &page.Items[i])
+		t.Rows = append(t.Rows, row)
+	}
+	return t, nil
+}
+
+func (s listState) sortLink(base, field, label string) ui.SortLink {
+	link := ui.SortLink{Label: label, ID: "sort-" + field}
+	if field == "" {
+		return ui.SortLink{Label: label, ID: "sort-team", Href: s.url(base, "page", "")}
+	}
+	next := "-" + field
+	switch s.sort {
+	case "-" + field:
+		link.Order, next = "descending", field
+	case field:
+		link.Order = "ascending"
+	}
+	link.Href = s.url(base, "sort", next, "page", "")
+	return link
+}
+
+// mayCreate says whether the person's role makes keys at all; the form says which.
+func mayCreate(a access.Actor) bool {
+	return access.Role(a, access.KeyCreate) == nil || access.Role(a, access.KeyCreateTeam) == nil
+}
+
+// keyRow is one key as lists show it. What a person may do with it is asked of the same function that will decide.
+func (h *Handlers) keyRow(c *fiber.Ctx, v *control.KeyView) keys.Row {
+	l, actor, k := h.locale(c), web.Actor(c), &v.Key
+	row := keys.Row{
+		ID: k.ID, Name: keyName(k), Short: shortName(k), Team: l.Personal(), Models: h.modelChips(l, v), Spend: spendCell(l, v), Period: l.ThisMonth(), State: h.state(v),
+		Owner: ui.Person{Name: l.ServiceAccount(), Service: true}, Links: h.keyLinks(actor, k),
+	}
+	if k.TeamID != nil {
+		if row.Team = v.TeamAlias; row.Team == "" {
+			row.Team = *k.TeamID
+		}
+	}
+	if k.UserID != nil {
+		row.Owner = ui.Person{Name: ownerName(v)}
+	}
+	if v.ResetsAt != nil {
+		row.Period = l.Resets(l.Day(v.ResetsAt.Time))
+	}
+	if v.LastUsedAt != nil {
+		row.LastUsed = l.Relative(v.LastUsedAt.Time)
+	}
+	if k.ExpiresAt != nil {
+		row.Expires = l.Relative(k.ExpiresAt.Time)
+		row.Soon = k.ExpiresAt.Before(h.opt.Now().Add(expiresSoon))
+	}
+	return row
+}
+
+func keyName(k *models.Key) string {
+	if k.Alias != nil && *k.Alias != "" {
+		return *k.Alias
+	}
+	return shortName(k)
+}
+
+// shortName is the key as people recognise it: "sk-…7Qx2".
+func shortName(k *models.Key) string {
+	if k.Name == "" {
+		return "sk-…"
+	}
+	return strings.Replace(k.Name, "...", "…", 1)
+}
+
+func ownerName(v *control.KeyView) string {
+	if v.Owner != nil {
+		if v.Owner.Alias != nil && *v.Owner.Alias != "" {
+			return *v.Owner.Alias
+		}
+		if v.Owner.Email != nil && *v.Owner.Email != "" {
+			return *v.Owner.Email
+		}
+	}
+	if *v.Key.UserID == models.DefaultUserID {
+		return "admin"
+	}
+	return *v.Key.UserID
+}
+
+func (h *Handlers) modelChips(l i18n.Locale, v *control.KeyView) ui.Chips {
+	names := v.Key.Models
+	if len(names) == 0 || len(names) == 1 && names[0] == "all-team-models" {
+		if v.Key.TeamID != nil {
+			return ui.Chips{Plain: l.AllTeamModels()}
+		}
+		return ui.Chips{Plain: l.AllModels()}
+	}
+	return ui.Chips{Names: names[:1], More: len(names) - 1, All: strings.Join(names, ", ")}
+}
+
+// budgetOf is what caps the key: its own budget, or that of the row it is linked to.
+func budgetOf(v *control.KeyView) *models.Nano {
+	if v.Key.MaxBudget == nil && v.Budget != nil {
+		return v.Budget.MaxBudget
+	}
+	return v.Key.MaxBudget
+}
+
+func spendCell(l i18n.Locale, v *control.KeyView) ui.Spend {
+	s := ui.Spend{Amount: l.Money(int64(v.Spend)), Of: l.NoLimit()}
+	limit := budgetOf(v)
+	if limit == nil {
+		return s
+	}
+	s.Of = l.OfBudget(l.MoneyShort(int64(*limit)))
+	share := percent(v.Spend, *limit)
+	s.Meter = &ui.Meter{Percent: share, Label: l.BudgetUsed(int64(share))}
+	return s
+}
+
+func percent(part, whole models.Nano) float64 {
+	if whole <= 0 {
+		return 100
+	}
+	return float64(part) * 100 / float64(whole)
+}
+
+// state is the first state that fits, in the order of ui.md §4.
+func (h *Handlers) state(v *control.KeyView) keys.State {
+	k, now := &v.Key, h.opt.Now()
+	limit := budgetOf(v)
+	switch {
+	case k.Blocked != nil && *k.Blocked:
+		return keys.Blocked
+	case k.ExpiresAt != nil && !k.ExpiresAt.After(now):
+		return keys.Expired
+	case limit != nil && *limit > 0 && v.Spend >= *limit:
+		return keys.OverBudget
+	case k.ExpiresAt != nil && k.ExpiresAt.Before(now.Add(expiresSoon)):
+		return keys.ExpiresSoon
+	case limit != nil && *limit > 0 && percent(v.Spend, *limit) >= nearLimit:
+		return keys.NearLimit
+	case v.GraceEnds != nil:
+		return keys.Rotating
+	}
+	return keys.Active
+}
+
+// keyLinks are the acts that the person may do on the key; what they may not do is absent.
+func (h *Handlers) keyLinks(actor access.Actor, k *models.Key) keys.Links {
+	at := func(action access.Action, suffix string) string {
+		if !access.May(actor, action, access.Key(k)) {
+			return ""
+		}
+		return h.url("/ui/keys/" + url.PathEscape(k.ID) + suffix)
+	}
+	links := keys.Links{Open: at(access.KeyInfo, ""), Rotate: at(access.KeyRegenerate, "/rotate"), Delete: at(access.KeyDelete, "/delete")}
+	if mayCreate(actor) {
+		links.Duplicate = h.url("/ui/keys/new?from=" + url.QueryEscape(k.ID))
+	}
+	if k.Blocked != nil && *k.Blocked {
+		links.Unblock = at(access.KeyUnblock, "/unblock")
+	} else {
+		links.Block = at(access.KeyBlock, "/block")
+	}
+	return links
+}
+
+// keyOf loads the key that the path names.
+func (h *Handlers) keyOf(c *fiber.Ctx) (*control.KeyView, error) {
+	return h.Keys.Info(c.UserContext(), web.Actor(c), control.ByID(c.Params("id")))
+}

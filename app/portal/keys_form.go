@@ -1,0 +1,551 @@
+package portal
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"gatehouse/app/control"
+	"gatehouse/app/web"
+	"gatehouse/models"
+	"gatehouse/models/duration"
+	"gatehouse/models/fault"
+	"gatehouse/views/i18n"
+	"gatehouse/views/keys"
+	"gatehouse/views/ui"
+)
+
+const maxMetadata = 16 << 10
+
+// keyInput is the create form as it was sent.
+type keyInput struct {
+	name, owner, team                                             string
+	models                                                        []string
+	budget, period, expires, date                                 string
+	rpm, tpm, parallel, perModel, tags, aliases, metadata, routes string
+	nonce                                                         string
+}
+
+func readKeyInput(c *fiber.Ctx) keyInput {
+	value := func(name string) string { return strings.TrimSpace(c.FormValue(name)) }
+	in := keyInput{
+		name: value("key_alias"), owner: value("owner"), team: value("team_id"), budget: value("max_budget"), period: value("budget_duration"),
+		expires: value("duration"), date: value("expires_at"), rpm: value("rpm_limit"), tpm: value("tpm_limit"), parallel: value("max_parallel_requests"),
+		perModel: value("model_limits"), tags: value("tags"), aliases: value("aliases"), metadata: value("metadata"), routes: value("allowed_routes"), nonce: value("nonce"),
+	}
+	for _, m := range c.Context().PostArgs().PeekMulti("models") {
+		in.models = append(in.models, string(m))
+	}
+	if c.Method() == fiber.MethodGet {
+		for _, m := range c.Context().QueryArgs().PeekMulti("models") {
+			in.models = append(in.models, string(m))
+		}
+	} else if form, err := c.MultipartForm(); err == nil {
+		in.models = append(in.models, form.Value["models"]...)
+	}
+	if in.owner == "me" {
+		in.team = ""
+	}
+	return in
+}
+
+// keyForm serves GET /ui/keys/new; ?from= starts with another key's settings.
+func (h *Handlers) keyForm(c *fiber.Ctx) error {
+	in := readKeyInput(c)
+	if from := c.Query("from"); from != "" {
+		v, err := h.Keys.Info(c.UserContext(), web.Actor(c), control.ByID(from))
+		if err != nil {
+			return err
+		}
+		in = inputOf(v)
+	}
+	return h.showKeyForm(c, fiber.StatusOK, in, nil)
+}
+
+// inputOf is another key's settings as a form.
+func inputOf(v *control.KeyView) keyInput {
+	k := &v.Key
+	in := keyInput{models: k.Models, owner: "me"}
+	if k.Alias != nil {
+		in.name = *k.Alias + "-copy"
+	}
+	if k.TeamID != nil {
+		in.team, in.owner = *k.TeamID, "team"
+		if k.UserID == nil {
+			in.owner = "service"
+		}
+	}
+	if k.MaxBudget != nil {
+		in.budget = i18n.MoneyInput(int64(*k.MaxBudget))
+	}
+	if k.BudgetDuration != nil {
+		in.period = *k.BudgetDuration
+	}
+	whole := func(n *int64) string {
+		if n == nil {
+			return ""
+		}
+		return strconv.FormatInt(*n, 10)
+	}
+	in.rpm, in.tpm, in.parallel = whole(k.RPMLimit), whole(k.TPMLimit), whole(k.MaxParallel)
+	return in
+}
+
+// keyFormOptions serves GET /ui/keys/new/options: what the chosen owner and team allow.
+func (h *Handlers) keyFormOptions(c *fiber.Ctx) error {
+	in := readKeyInput(c)
+	options, err := h.Keys.Options(c.UserContext(), web.Actor(c), in.teamID())
+	if err != nil {
+		return err
+	}
+	f := h.Frame(c)
+	part := keys.OptionsPart(f, h.formOptions(h.locale(c), in, options, nil))
+	return web.Render(c, part, part)
+}
+
+// teamID is the team that the key would belong to.
+func (in keyInput) teamID() string {
+	if in.owner == "me" {
+		return ""
+	}
+	return in.team
+}
+
+// showKeyForm draws the form; problems are the fields' errors by their wire name.
+func (h *Handlers) showKeyForm(c *fiber.Ctx, status int, in keyInput, problems map[string]string) error {
+	f, err := h.frame(c)
+	if err != nil {
+		return err
+	}
+	l := h.locale(c)
+	options, err := h.Keys.Options(c.UserContext(), web.Actor(c), in.teamID())
+	if err != nil {
+		return err
+	}
+	once, err := nonce()
+	if err != nil {
+		return err
+	}
+	text := func(field, value string) ui.Text { return ui.Text{Value: value, Error: problems[field]} }
+	v := keys.Form{
+		Page: !web.IsPartial(c), Action: h.url("/ui/keys/new"), Back: h.url("/ui/keys"), OptionsURL: h.url("/ui/keys/new/options"), Nonce: once,
+		Name: text("key_alias", in.name), Owner: text("owner", in.owner), Team: text("team_id", in.team), Options: h.formOptions(l, in, options, problems),
+		RPM: text("rpm_limit", in.rpm), TPM: text("tpm_limit", in.tpm), Parallel: text("max_parallel_requests", in.parallel),
+		PerModel: text("model_limits", in.perModel), Tags: text("tags", in.tags), Aliases: text("aliases", in.aliases), Metadata: text("metadata", in.metadata),
+		Routes: text("allowed_routes", in.routes),
+	}
+	v.Owners, v.Teams = ownerOptions(l, in, options)
+	for _, field := range []string{"rpm_limit", "tpm_limit", "max_parallel_requests", "model_limits", "tags", "aliases", "metadata", "allowed_routes"} {
+		v.More = v.More || problems[field] != ""
+	}
+	v.More = v.More || in.rpm+in.tpm+in.parallel+in.perModel+in.tags+in.aliases+in.metadata+in.routes != ""
+	for field, problem := range problems {
+		v.Problems = append(v.Problems, ui.Problem{FieldID: fieldID(field), Text: problem})
+	}
+	slices.SortFunc(v.Problems, func(a, b ui.Problem) int { return strings.Compare(a.FieldID, b.FieldID) })
+	return web.RenderStatus(c, status, keys.CreatePage(f, v), keys.CreatePart(f, v))
+}
+
+// fieldID is the id of a field's control, "" for a problem of the whole form.
+func fieldID(field string) string {
+	if field == "" {
+		return ""
+	}
+	return "key-" + strings.ReplaceAll(field, "_", "-")
+}
+
+// ownerOptions are the owners and teams to choose from; what the policy forbids is shown with its reason.
+func ownerOptions(l i18n.Locale, in keyInput, o *control.KeyOptions) (owners, teams []ui.Option) {
+	service, team := false, false
+	for _, t := range o.Teams {
+		option := ui.Option{Value: t.ID, Label: t.Alias, Selected: t.ID == in.team}
+		if option.Label == "" {
+			option.Label = t.ID
+		}
+		if !t.May {
+			option.Reason = t.Why
+		}
+		team, service = team || t.May, service || t.Service
+		teams = append(teams, option)
+	}
+	if len(o.Teams) == 0 {
+		return nil, nil
+	}
+	me := ui.Option{Value: "me", Label: l.OwnerMe(), Selected: in.owner == "" || in.owner == "me"}
+	if !o.Personal {
+		me.Reason, me.Selected = o.PersonalWhy, false
+	}
+	owners = []ui.Option{me}
+	if team {
+		owners = append(owners, ui.Option{Value: "team", Label: l.OwnerTeam(), Selected: in.owner == "team" || !me.Selected && in.owner == ""})
+	}
+	if service {
+		owners = append(owners, ui.Option{Value: "service", Label: l.OwnerService(), Selected: in.owner == "service"})
+	}
+	return owners, teams
+}
+
+func (h *Handlers) formOptions(l i18n.Locale, in keyInput, o *control.KeyOptions, problems map[string]string) keys.Options {
+	v := keys.Options{
+		AllLabel: l.AllMyModels(), AllText: l.AllowAllModels(), ModelText: ui.Text{Error: problems["models"]},
+		Budget: ui.Text{Value: in.budget, Error: problems["max_budget"]}, Expires: ui.Text{Value: in.expires, Error: problems["duration"]},
+		Date: ui.Text{Value: in.date, Error: problems["expires_at"]}, DateMin: l.Now.AddDate(0, 0, 1).UTC().Format(time.DateOnly),
+	}
+	if in.teamID() != "" {
+		v.AllLabel, v.AllText = l.AllTeamModels(), l.AllowAllTeamModels()
+	}
+	for _, m := range o.Models {
+		v.Models = append(v.Models, ui.Option{Value: m.Name, Label: m.Name, Note: m.Via, Selected: slices.Contains(in.models, m.Name)})
+	}
+	if o.Bounds.MaxBudget != nil {
+		v.Budget.Help = l.UpToByAdmin(l.MoneyShort(int64(*o.Bounds.MaxBudget)))
+	}
+	for _, p := range []struct{ value, label string }{{"", l.NoReset()}, {"1d", l.PerDay()}, {"7d", l.PerWeek()}, {"30d", l.PerMonth()}} {
+		v.Periods = append(v.Periods, ui.Option{Value: p.value, Label: p.label, Selected: in.period == p.value})
+	}
+	bound, _ := duration.Parse(o.Bounds.Duration)
+	for _, d := range []struct {
+		value string
+		days  int
+	}{{"7d", 7}, {"30d", 30}, {"90d", 90}} {
+		option := ui.Option{Value: d.value, Label: l.InDays(int64(d.days)), Note: l.LongDate(l.Now.AddDate(0, 0, d.days)), Selected: in.expires == d.value}
+		if !bound.IsNever() && int64(d.days)*86400 > bound.Seconds() {
+			option.Reason = l.UpToDaysByAdmin(bound.Seconds() / 86400)
+		}
+		v.Durations = append(v.Durations, option)
+	}
+	v.Durations = append(v.Durations, ui.Option{Value: "custom", Label: l.OnADate(), Selected: in.expires == "custom"})
+	if o.MayNeverEnd {
+		v.Durations = append(v.Durations, ui.Option{Value: "", Label: l.NeverExpires(), Selected: in.expires == ""})
+	}
+	if !bound.IsNever() {
+		v.DateMax = bound.Add(l.Now).UTC().Format(time.DateOnly)
+		v.Expires.Help = l.UpToDaysByAdmin(bound.Seconds() / 86400)
+	}
+	return v
+}
+
+// keyCreate serves POST /ui/keys/new: the one view of the secret, or the form again with what is wrong.
+func (h *Handlers) keyCreate(c *fiber.Ctx) error {
+	in := readKeyInput(c)
+	l := h.locale(c)
+	ask, problems := in.newKey(l)
+	if len(problems) > 0 {
+		return h.showKeyForm(c, fiber.StatusUnprocessableEntity, in, problems)
+	}
+	actor := web.Actor(c)
+	var created *control.CreatedKey
+	var err error
+	switch in.owner {
+	case "service":
+		created, err = h.Keys.CreateService(c.UserContext(), actor, ask)
+	default:
+		ask.UserID = control.Some(actor.UserID)
+		created, err = h.Keys.Create(c.UserContext(), actor, ask)
+	}
+	if err == nil {
+		return h.showCreated(c, created, false)
+	}
+	f := fault.As(err)
+	if f == nil {
+		return err
+	}
+	switch f.Kind {
+	case fault.Conflict:
+		return h.showSpent(c, ask.Nonce)
+	case fault.Invalid, fault.Unprocessable, fault.Forbidden, fault.NotFound:
+		return h.showKeyForm(c, fiber.StatusUnprocessableEntity, in, map[string]string{f.Param: sayFault(l, in, f)})
+	}
+	return err
+}
+
+// sayFault is a service's refusal in the form's words.
+func sayFault(l i18n.Locale, in keyInput, f *fault.Fault) string {
+	if f.Param == "key_alias" && strings.Contains(f.Message, "already exists") {
+		return l.ErrNameTaken(in.name)
+	}
+	return f.Message
+}
+
+// newKey reads the form. problems are by wire name.
+func (in keyInput) newKey(l i18n.Locale) (ask control.NewKey, problems map[string]string) {
+	problems = map[string]string{}
+	ask.Via, ask.Nonce = "portal", in.nonce
+	switch {
+	case in.name == "":
+		problems["key_alias"] = l.ErrNameMissing()
+	case len([]rune(in.name)) > 80:
+		problems["key_alias"] = l.ErrNameLong()
+	}
+	ask.Alias = control.Some(in.name)
+	if team := in.teamID(); team != "" {
+		ask.TeamID = control.Some(team)
+	} else if in.owner == "team" || in.owner == "service" {
+		problems["team_id"] = l.ErrTeamMissing()
+	}
+	ask.Models = control.Some(in.models)
+	if in.budget != "" {
+		amount, err := models.ParseNano(strings.TrimPrefix(in.budget, "$"))
+		if err != nil || amount < 0 {
+			problems["max_budget"] = l.ErrAmount()
+		}
+		ask.MaxBudget = control.Some(amount)
+	}
+	if in.period != "" {
+		ask.BudgetDuration = control.Some(in.period)
+	}
+	in.expiry(l, &ask, problems)
+	whole := func(field, value string, to *control.Opt[int64]) {
+		if value == "" {
+			return
+		}
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || n < 1 {
+			problems[field] = l.ErrWholeNumber()
+			return
+		}
+		*to = control.Some(n)
+	}
+	whole("rpm_limit", in.rpm, &ask.RPMLimit)
+	whole("tpm_limit", in.tpm, &ask.TPMLimit)
+	whole("max_parallel_requests", in.parallel, &ask.MaxParallel)
+	in.lists(l, &ask, problems)
+	return ask, problems
+}
+
+// expiry reads "7d", "custom" with a date, or never.
+func (in keyInput) expiry(l i18n.Locale, ask *control.NewKey, problems map[string]string) {
+	switch in.expires {
+	case "":
+		ask.Duration = control.Null[string]()
+	case "custom":
+		day, err := time.Parse(time.DateOnly, in.date)
+		if err != nil {
+			problems["expires_at"] = l.ErrDate()
+			return
+		}
+		left := day.Sub(l.Now)
+		if left <= 0 {
+			problems["expires_at"] = l.ErrPast()
+			return
+		}
+		ask.Duration = control.Some(strconv.FormatInt(int64(left/time.Second), 10) + "s")
+	default:
+		ask.Duration = control.Some(in.expires)
+	}
+}
+
+// lists reads the folded fields: one entry a line, or comma separated.
+func (in keyInput) lists(l i18n.Locale, ask *control.NewKey, problems map[string]string) {
+	if in.tags != "" {
+		var tags []string
+		for tag := range strings.SplitSeq(in.tags, ",") {
+			if tag = strings.TrimSpace(tag); tag != "" {
+				tags = append(tags, tag)
+			}
+		}
+		ask.Tags = control.Some(tags)
+	}
+	if in.aliases != "" {
+		aliases := map[string]string{}
+		for i, line := range lineList(in.aliases) {
+			name, model, ok := strings.Cut(line, "=")
+			name, model = strings.TrimSpace(name), strings.TrimSpace(model)
+			if !ok || name == "" || model == "" {
+				problems["aliases"] = l.ErrLineForm(int64(i+1), "name = model")
+				return
+			}
+			aliases[name] = model
+		}
+		ask.Aliases = control.Some(aliases)
+	}
+	if in.perModel != "" {
+		rpm, tpm := map[string]int64{}, map[string]int64{}
+		for i, line := range lineList(in.perModel) {
+			if !modelLimit(line, rpm, tpm) {
+				problems["model_limits"] = l.ErrLineForm(int64(i+1), "model rpm tpm")
+				return
+			}
+		}
+		ask.ModelRPMLimit, ask.ModelTPMLimit = control.Some(rpm), control.Some(tpm)
+	}
+	if in.routes != "" {
+		ask.AllowedRoutes = control.Some(lineList(in.routes))
+	}
+	in.meta(l, ask, problems)
+}
+
+// modelLimit reads "gpt-4o 60 100000"; a dash leaves one of the two open.
+func modelLimit(line string, rpm, tpm map[string]int64) bool {
+	parts := strings.Fields(line)
+	if len(parts) < 2 || len(parts) > 3 {
+		return false
+	}
+	for i, limits := range []map[string]int64{rpm, tpm} {
+		if len(parts) <= i+1 || parts[i+1] == "-" {
+			continue
+		}
+		n, err := strconv.ParseInt(parts[i+1], 10, 64)
+		if err != nil || n < 1 {
+			return false
+		}
+		limits[parts[0]] = n
+	}
+	return true
+}
+
+func (in keyInput) meta(l i18n.Locale, ask *control.NewKey, problems map[string]string) {
+	if in.metadata == "" {
+		return
+	}
+	if len(in.metadata) > maxMetadata {
+		problems["metadata"] = l.ErrJSONSize()
+		return
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(in.metadata), &object); err != nil {
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			line := 1 + strings.Count(in.metadata[:min(int(syntax.Offset), len(in.metadata))], "\n")
+			problems["metadata"] = l.ErrJSONLine(int64(line), syntax.Error())
+			return
+		}
+		problems["metadata"] = l.ErrJSONObject()
+		return
+	}
+	ask.Metadata = control.Some(models.JSON(in.metadata))
+}
+
+func lineList(text string) []string {
+	var out []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+// showCreated answers with the one view of a secret.
+func (h *Handlers) showCreated(c *fiber.Ctx, created *control.CreatedKey, rotated bool) error {
+	f, err := h.frame(c)
+	if err != nil {
+		return err
+	}
+	l, k := h.locale(c), &created.KeyView.Key
+	secret := created.Secret.Reveal()
+	shown := secret[:min(7, len(secret))] + "…" + secret[max(0, len(secret)-4):]
+	v := keys.Created{
+		Page: !web.IsPartial(c), Rotated: rotated, Name: keyName(k), Secret: secret, Shown: shown, Facts: keyFacts(l, &created.KeyView),
+		Done: h.url("/ui/keys"), Snippets: ui.Snippets(f.APIBase, h.exampleModel(c, k), shown),
+	}
+	for _, clamp := range created.Clamped {
+		v.Clamped = append(v.Clamped, sayClamp(l, created, clamp))
+	}
+	if rotated {
+		v.OldWorks = l.OldKeyStopped()
+		if created.GraceEnds != nil {
+			v.OldWorks = l.OldKeyWorksUntil(l.DateTime(created.GraceEnds.Time))
+		}
+	}
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	part := both{keys.CreatedPart(f, v)}
+	if web.IsPartial(c) {
+		table, err := h.keyTable(c, listState{sort: "-last_used", page: 1, size: 25})
+		if err != nil {
+			return err
+		}
+		part = append(part, keys.ListSwap(f, table), keys.CountSwap(f.Nav.KeyCount))
+	}
+	return web.Render(c, keys.CreatedPage(f, v), part)
+}
+
+// exampleModel is a model that the key may call, for the snippets.
+func (h *Handlers) exampleModel(c *fiber.Ctx, k *models.Key) string {
+	team := ""
+	if k.TeamID != nil {
+		team = *k.TeamID
+	}
+	choices, err := h.Models.Callable(c.UserContext(), web.Actor(c), team)
+	if err == nil {
+		for _, choice := range choices {
+			if !choice.IsGroup && (len(k.Models) == 0 || slices.Contains(k.Models, choice.Name)) {
+				return choice.Name
+			}
+		}
+	}
+	if len(k.Models) > 0 {
+		return k.Models[0]
+	}
+	return "demo"
+}
+
+// keyFacts are the key's settings in a line each.
+func keyFacts(l i18n.Locale, v *control.KeyView) []string {
+	var facts []string
+	if v.Key.TeamID != nil {
+		name := v.TeamAlias
+		if name == "" {
+			name = *v.Key.TeamID
+		}
+		facts = append(facts, l.TeamNamed(name))
+	}
+	if n := len(v.Key.Models); n > 0 {
+		facts = append(facts, l.ModelCount(int64(n)))
+	} else {
+		facts = append(facts, l.AllModels())
+	}
+	if v.Key.MaxBudget != nil {
+		amount := l.Money(int64(*v.Key.MaxBudget))
+		if v.Key.BudgetDuration != nil {
+			amount = l.AmountPer(amount, period(l, *v.Key.BudgetDuration))
+		}
+		facts = append(facts, amount)
+	}
+	if v.Key.ExpiresAt != nil {
+		return append(facts, l.ExpiresOnDay(l.LongDate(v.Key.ExpiresAt.Time)))
+	}
+	return append(facts, l.NeverExpires())
+}
+
+func sayClamp(l i18n.Locale, created *control.CreatedKey, clamp control.Clamp) string {
+	switch clamp.Field {
+	case "max_budget":
+		if b := created.KeyView.Key.MaxBudget; b != nil {
+			return l.BudgetLowered(l.Money(int64(*b)))
+		}
+	case "duration":
+		if e := created.KeyView.Key.ExpiresAt; e != nil {
+			return l.ExpiryShortened(l.LongDate(e.Time))
+		}
+	}
+	return l.LimitLowered(clamp.Field, clamp.Given)
+}
+
+// showSpent answers a form that was sent twice.
+func (h *Handlers) showSpent(c *fiber.Ctx, _ string) error {
+	f, err := h.frame(c)
+	if err != nil {
+		return err
+	}
+	v := keys.Spent{Page: !web.IsPartial(c), Back: h.url("/ui/keys")}
+	return web.RenderStatus(c, fiber.StatusConflict, keys.SpentPage(f, v), keys.SpentPart(f, v))
+}
+
+// period is a budget period in words.
+func period(l i18n.Locale, text string) string {
+	switch text {
+	case "1d", "24h":
+		return l.PerDay()
+	case "7d", "1w":
+		return l.PerWeek()
+	case "30d", "1mo":
+		return l.PerMonth()
+	}
+	return l.Every(text)
+}

@@ -1,0 +1,209 @@
+// Package portal serves the pages that people use. Handlers parse input, call one service and render; every rule is the
+// services'. routes.go lists every URL.
+package portal
+
+import (
+	"log/slog"
+	"net/url"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"gatehouse/app/access"
+	"gatehouse/app/control"
+	"gatehouse/app/session"
+	"gatehouse/app/web"
+	"gatehouse/models"
+	"gatehouse/models/fault"
+	"gatehouse/static"
+	"gatehouse/views/i18n"
+	"gatehouse/views/layout"
+	"gatehouse/views/ui"
+)
+
+// Options are what the pages need besides the services.
+type Options struct {
+	Services *control.Services
+	Sessions *session.Manager
+	Web      web.Options
+	Policy   func() *control.Policy
+	Version  string
+	Log      *slog.Logger
+	Now      func() time.Time
+	// APIBase is what clients put as their base URL, for a request ("https://llm.example/v1").
+	APIBase func(*fiber.Ctx) string
+	// Healthy says whether calls can be served, for the sign-in page.
+	Healthy func() bool
+	// Provider is the SSO button of the sign-in page; nil when no provider is configured.
+	Provider func(i18n.Lang) *Provider
+}
+
+// Provider is how people sign in elsewhere.
+type Provider struct {
+	Name      string
+	Microsoft bool
+}
+
+// Handlers serve the pages.
+type Handlers struct {
+	*control.Services
+	opt      Options
+	sessions *session.Manager
+}
+
+// New makes the handlers.
+func New(opt Options) *Handlers {
+	return &Handlers{Services: opt.Services, opt: opt, sessions: opt.Sessions}
+}
+
+const (
+	localSignedIn = "gatehouse.signed_in"
+	cookieLang    = "gh_lang"
+	cookieTheme   = "gh_theme"
+	cookieLength  = 365 * 24 * 3600
+)
+
+// signedIn lets people through who are signed in and whose role grants the page's action. Others go to the sign-in page
+// and come back after it.
+func (h *Handlers) signedIn(action access.Action) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		actor, err := h.sessions.Actor(c)
+		if fault.Is(err, fault.Unauthenticated) {
+			return h.toSignIn(c)
+		}
+		if err != nil {
+			return err
+		}
+		actor.Route = c.Route().Path
+		web.SetActor(c, actor)
+		c.Locals(localSignedIn, true)
+		if err := access.Role(actor, action); err != nil {
+			// On a page, a role that never may is told so in the frame, whatever the API's status for it is.
+			return fault.New(fault.Forbidden, fault.As(err).Message).WithCause(err)
+		}
+		return c.Next()
+	}
+}
+
+// toSignIn sends a browser to the sign-in page. HTMX is told by a header, so that no form lands in a table.
+func (h *Handlers) toSignIn(c *fiber.Ctx) error {
+	next := c.OriginalURL()
+	if c.Method() != fiber.MethodGet {
+		next = h.url("/ui/")
+	}
+	to := h.url("/login?next=" + url.QueryEscape(next))
+	if c.Get("HX-Request") == "true" {
+		c.Set("HX-Redirect", to)
+		return c.SendStatus(fiber.StatusUnauthorized)
+	}
+	return c.Redirect(to, fiber.StatusSeeOther)
+}
+
+// url puts SERVER_ROOT_PATH before a local path.
+func (h *Handlers) url(path string) string { return h.opt.Web.RootPath + path }
+
+// isSignedIn says whether this page's person is signed in; false on public pages.
+func isSignedIn(c *fiber.Ctx) bool {
+	in, _ := c.Locals(localSignedIn).(bool)
+	return in
+}
+
+// lang is the language of this answer: the browser's choice, then what it asks for.
+func (h *Handlers) lang(c *fiber.Ctx) i18n.Lang {
+	if l, ok := i18n.Parse(c.Cookies(cookieLang)); ok {
+		return l
+	}
+	return i18n.Match(c.Get(fiber.HeaderAcceptLanguage), i18n.EN)
+}
+
+// locale is lang with the clock of this answer.
+func (h *Handlers) locale(c *fiber.Ctx) i18n.Locale {
+	return i18n.Locale{Lang: h.lang(c), Zone: h.opt.Policy().Zone(), Now: h.opt.Now()}
+}
+
+// Frame is the frame of a public page.
+func (h *Handlers) Frame(c *fiber.Ctx) layout.Frame {
+	f := layout.Frame{
+		T: h.lang(c), Base: h.opt.Web.RootPath, Path: localPath(c), APIBase: h.opt.APIBase(c), Version: h.opt.Version, Zone: h.opt.Policy().Zone().String(),
+		Assets: layout.Assets{
+			CSS: static.URL("app.css"), HTMX: static.URL("htmx.js"), App: static.URL("app.js"), SSE: static.URL("sse.js"), Playground: static.URL("playground.js"),
+			Font: static.URL("fonts/geist.woff2"), Icon: static.URL("favicon.svg"),
+		},
+	}
+	switch theme := c.Cookies(cookieTheme); theme {
+	case "light", "dark":
+		f.Theme = theme
+	}
+	return f
+}
+
+// localPath is the request's path and query without the root path, for the way back after a change of language.
+func localPath(c *fiber.Ctx) string {
+	if c.Method() != fiber.MethodGet {
+		return "/ui/"
+	}
+	return c.OriginalURL()
+}
+
+// frame is the frame of a signed-in person's page.
+func (h *Handlers) frame(c *fiber.Ctx) (layout.Frame, error) {
+	f, actor := h.Frame(c), web.Actor(c)
+	f.User = layout.User{Name: personName(actor), Email: actor.Email, Role: roleOf(actor), ViewOnly: actor.Role == models.RoleAdminViewer || actor.Role == models.RoleInternalViewer}
+	f.Nav = layout.Nav{Teams: len(actor.Teams) > 0, Playground: access.Role(actor, access.Playground) == nil, Admin: actor.SeesAll()}
+	keys, err := h.Keys.List(c.UserContext(), actor, control.KeyQuery{Page: 1, Size: 1, All: true})
+	if err != nil {
+		return f, err
+	}
+	f.Nav.KeyCount = f.T.Number(int64(keys.Total))
+	text, err := h.sessions.TakeFlash(c)
+	if err != nil {
+		return f, err
+	}
+	if text != "" {
+		f.Toasts = []ui.Toast{{Tone: ui.OK, Text: text}}
+	}
+	if ends := h.sessions.Ends(c); !ends.IsZero() {
+		f.SessionEnds = ends.UTC().Format(time.RFC3339)
+	}
+	return f, nil
+}
+
+func personName(a access.Actor) string {
+	switch {
+	case a.Email != "":
+		return a.Email
+	case a.Master || a.UserID == models.DefaultUserID:
+		return "admin"
+	}
+	return a.UserID
+}
+
+func roleOf(a access.Actor) layout.Role {
+	switch a.Role {
+	case models.RoleAdmin:
+		return layout.RoleAdmin
+	case models.RoleAdminViewer:
+		return layout.RoleAdminViewer
+	case models.RoleInternalViewer:
+		return layout.RoleViewer
+	case models.RoleInternalUser, models.RoleOrgAdmin:
+	}
+	for _, role := range a.Teams {
+		if role == models.TeamAdmin {
+			return layout.RoleTeamAdmin
+		}
+	}
+	return layout.RoleUser
+}
+
+// done ends a write: HTMX gets the page again through a redirect header, a plain form a 303; the next page shows text.
+func (h *Handlers) done(c *fiber.Ctx, to, text string) error {
+	if err := h.sessions.Flash(c, text); err != nil {
+		h.opt.Log.Warn("a notice was lost", slog.Any("error", err))
+	}
+	if c.Get("HX-Request") == "true" {
+		c.Set("HX-Redirect", to)
+		return c.SendStatus(fiber.StatusNoContent)
+	}
+	return c.Redirect(to, fiber.StatusSeeOther)
+}
