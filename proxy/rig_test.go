@@ -313,3 +313,13 @@ func (r *rig) rawChat(body string) (net.Conn, *bufio.Reader, *http.Response) {
 	}
 	return conn, br, resp
 }
+
+func dial(tb testing.TB, r *rig) net.Conn {
+	tb.Helper()
+	conn, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
