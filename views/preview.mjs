@@ -15,13 +15,14 @@ mkdirSync(pages, { recursive: true });
 if (!process.env.PREVIEW_KEEP) execFileSync('go', ['test', '-count=1', '-run', 'TestPreview$', './views/'], { cwd: root, env: { ...process.env, GATEHOUSE_PREVIEW: pages }, stdio: 'inherit' });
 
 const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'";
+const font = readFileSync(join(root, 'static/dist/app.css'), 'utf8').match(/fonts\/geist\.[0-9a-f]+\.woff2/)[0]; // hashed, as the server would
 const types = { css: 'text/css', js: 'text/javascript', svg: 'image/svg+xml', woff2: 'font/woff2' };
 const server = createServer((req, res) => {
   const path = decodeURIComponent(new URL(req.url, 'http://x').pathname);
   const asset = path.match(/^\/ui\/static\/(.+)$/);
   const file = asset ? [join(root, 'static/dist', asset[1]), join(root, 'static/dist', asset[1].replace(/\.[0-9a-f]{12}\./, '.'))].find(existsSync) : join(pages, path.slice(1) + '.html');
   if (!file || !existsSync(file)) { res.writeHead(404, { 'Content-Type': 'text/html' }).end(''); return; }
-  res.writeHead(200, { 'Content-Type': asset ? types[file.split('.').pop()] : 'text/html; charset=utf-8', 'Content-Security-Policy': csp, 'X-Content-Type-Options': 'nosniff' }).end(readFileSync(file));
+  res.writeHead(200, { 'Content-Type': asset ? types[file.split('.').pop()] : 'text/html; charset=utf-8', 'Content-Security-Policy': csp, 'X-Content-Type-Options': 'nosniff' }).end(asset ? readFileSync(file) : readFileSync(file, 'utf8').replaceAll('fonts/geist.woff2', font));
 }).listen(0, '127.0.0.1');
 await new Promise((r) => server.once('listening', r));
 const base = `http://127.0.0.1:${server.address().port}`;
