@@ -16,7 +16,7 @@ type account struct {
 	spent    models.Nano // in the window
 	held     models.Nano // by calls of this window that have not settled
 	total    models.Nano // since the scope exists
-	start    int64       // of the window, Unix µs; it tells windows apart, so it only grows
+	start    int64       // of the window, Unix µs: the reset that began it, 0 for the first one; it tells windows apart
 	resetsAt int64       // end of the window; 0: none
 	fixed    int64       // the operator's reset that was taken over
 	length   string      // the duration that resetsAt was made with; empty: not known yet, or none
@@ -43,36 +43,51 @@ func (c *calendar) next(length string, scheduled, now int64) int64 {
 	return d.NextAfter(time.UnixMicro(scheduled), time.UnixMicro(now), c.zone).UnixMicro()
 }
 
-// turn brings the window of a up to date: at admission, so that a budget is never stale because a job has not run.
-func (a *account) turn(c *calendar, length string, fixed, now int64) {
-	if length != a.length {
-		switch {
-		case a.length == "" && a.resetsAt != 0 && length != "":
-			// From the database, where the duration is not kept: its reset stands.
-		case length == "":
-			a.resetsAt = 0
-		default:
-			// A new duration sets a new reset; what was spent stays (contract/admin-api.md §4.4).
-			a.resetsAt = c.next(length, now, now)
-			if a.start == 0 {
-				a.start = now
-			}
-		}
-		a.length = length
-	} else if length == "" && fixed == 0 && a.resetsAt != 0 {
-		a.resetsAt = 0 // its owner has no window any more
+// latest is the last reset of the series that is not after now: the one that began the window now is in. scheduled is
+// one of them.
+func (c *calendar) latest(length string, scheduled, now int64) int64 {
+	d, err := duration.Parse(length)
+	if err != nil || d.IsNever() {
+		return scheduled
 	}
-	if fixed != a.fixed && fixed > now {
-		a.fixed, a.resetsAt = fixed, fixed
-		if a.start == 0 {
-			a.start = now
+	at := time.UnixMicro(scheduled)
+	if span := d.Std(); span < 24*time.Hour {
+		// Bound to the clock: where the series began does not matter, and there may be very many missed windows.
+		if near := time.UnixMicro(now).Add(-2 * span); near.After(at) {
+			at = d.Next(near, c.zone)
 		}
+	}
+	for {
+		next := d.Next(at, c.zone)
+		if next.UnixMicro() > now {
+			return at.UnixMicro()
+		}
+		at = next
+	}
+}
+
+// turn brings the window of a up to date: at admission, so that a budget is never stale because a job has not run. It
+// says whether the end of the window was worked out here, so that the database should be asked what it was set to.
+func (a *account) turn(c *calendar, length string, fixed, now int64) (guessed bool) {
+	switch {
+	case length == "":
+		if fixed == 0 || a.length != "" {
+			a.resetsAt = 0 // its owner has no window, or none any more
+		}
+	case length != a.length && (a.length != "" || a.resetsAt == 0):
+		// A new duration sets a new reset; what was spent stays, and so does the window (contract/admin-api.md §4.4).
+		a.resetsAt, guessed = c.next(length, now, now), true
+	}
+	a.length = length
+	if fixed != a.fixed && fixed > now {
+		a.fixed, a.resetsAt, guessed = fixed, fixed, false
 	}
 	if a.resetsAt == 0 || now < a.resetsAt || c.off {
-		return
+		return guessed
 	}
 	// Holds belong to the window of their admission, so the new one starts with none.
 	a.spent, a.held = 0, 0
-	a.start = max(a.resetsAt, a.start+1)
+	a.start = max(c.latest(length, a.resetsAt, now), a.start+1)
 	a.resetsAt = c.next(length, a.resetsAt, now)
+	return guessed
 }

@@ -71,7 +71,9 @@ func (l *Ledger) Reserve(wants []Want, ask Ask) (*Hold, error) {
 	for _, i := range order {
 		p := &h.parts[i]
 		p.account.mu.Lock()
-		p.account.turn(&l.cal, wants[i].Duration, wants[i].ResetAt, now)
+		if p.account.turn(&l.cal, wants[i].Duration, wants[i].ResetAt, now) {
+			l.ask(p.account.scope)
+		}
 		p.window, p.resetsAt = p.account.start, p.account.resetsAt
 	}
 	refused := h.admit(&ask)

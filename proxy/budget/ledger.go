@@ -51,6 +51,7 @@ const ledgerShards = 256
 type Ledger struct {
 	opt    Options
 	cal    calendar
+	unsure chan string // scopes whose window this process has worked out by itself
 	shards [ledgerShards]struct {
 		mu       sync.RWMutex
 		accounts map[string]*account
@@ -62,7 +63,7 @@ func New(opt Options) *Ledger {
 	if opt.NearPercent <= 0 {
 		opt.NearPercent = 80
 	}
-	return &Ledger{opt: opt, cal: calendar{zone: opt.Zone, off: opt.NoReset}}
+	return &Ledger{opt: opt, cal: calendar{zone: opt.Zone, off: opt.NoReset}, unsure: make(chan string, 4096)}
 }
 
 // Seed takes over what was spent before this process started. Call it before the first Reserve.
@@ -135,24 +136,80 @@ func (l *Ledger) State(scope string) State {
 	return State{Spent: a.spent, Held: a.held, Total: a.total, WindowStart: a.start, ResetsAt: a.resetsAt}
 }
 
-// Reset sets what a scope has spent in its window, as an administrator or a job decided. Calls in flight stay with what
-// came before: they add to the total alone.
+// Reset sets what a scope has spent in its window, as an administrator decided. The window stays, and calls that are
+// under way still add to it.
 func (l *Ledger) Reset(scope string, to models.Nano) {
-	now := l.opt.Now().UnixMicro()
 	a := l.account(scope)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.spent, a.held = to, 0
-	a.start = max(now, a.start+1)
+	a.spent = to
 }
 
-// SetReset tells when a scope's window ends, where a service decided that. Zero: by the calendar of the duration, at the
-// next call.
-func (l *Ledger) SetReset(scope string, at models.Time) {
-	a := l.account(scope)
+// Adopt takes over from the database when a scope's window ends, and the window itself where that is a newer one.
+func (l *Ledger) Adopt(c models.Counter) {
+	a := l.account(c.Scope)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.resetsAt, a.length = at.Micros(), ""
+	if at := c.WindowStart.Micros(); at > a.start {
+		a.start, a.spent, a.held = at, c.Spent, 0
+	}
+	if c.ResetsAt != nil {
+		a.resetsAt = c.ResetsAt.Micros()
+	}
+}
+
+// CounterReader reads a few counters.
+type CounterReader interface {
+	Counters(ctx context.Context, scopes ...string) (map[string]models.Counter, error)
+}
+
+const (
+	askBatch   = 500
+	askTimeout = 2 * time.Second
+	askAgain   = time.Second
+)
+
+// Run asks the database for the windows of scopes that had none when this process started: a key made since then, a
+// duration that was changed. Until it is answered such a window ends by the calendar as seen from its first call, which
+// differs for durations like "3d" alone. It returns when ctx ends.
+func (l *Ledger) Run(ctx context.Context, from CounterReader) error {
+	var scopes []string
+	for {
+		if len(scopes) == 0 {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case s := <-l.unsure:
+				scopes = append(scopes, s)
+			}
+		}
+		for len(scopes) < askBatch && len(l.unsure) > 0 {
+			scopes = append(scopes, <-l.unsure)
+		}
+		once, cancel := context.WithTimeout(ctx, askTimeout)
+		rows, err := from.Counters(once, scopes...)
+		cancel()
+		if err != nil {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(askAgain):
+			}
+			continue
+		}
+		for _, row := range rows {
+			l.Adopt(row)
+		}
+		scopes = scopes[:0]
+	}
+}
+
+// ask notes a scope for Run. A full queue drops it: the calendar then stands.
+func (l *Ledger) ask(scope string) {
+	select {
+	case l.unsure <- scope:
+	default:
+	}
 }
 
 // Forget drops the account of a scope whose owner is gone.

@@ -1,12 +1,18 @@
 package budget_test
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"testing"
 	"time"
 	_ "time/tzdata" // the machine may have none
 
+	"pgregory.net/rapid"
+
 	"gatehouse/internal/testkit"
 	"gatehouse/models"
+	"gatehouse/models/duration"
 	"gatehouse/proxy/budget"
 )
 
@@ -40,8 +46,8 @@ func TestWindowTurnsAtAdmission(t *testing.T) {
 	if next := time.Date(2026, time.February, 9, 0, 0, 0, 0, time.UTC); !c.ResetsAt.Equal(next) {
 		t.Errorf("next reset %s, want %s", c.ResetsAt, next)
 	}
-	if !c.WindowStart.Equal(monday) {
-		t.Errorf("window starts %s, want the reset that was due, %s", c.WindowStart, monday)
+	if last := monday.AddDate(0, 0, 14); !c.WindowStart.Equal(last) {
+		t.Errorf("window starts %s, want the last reset, %s", c.WindowStart, last)
 	}
 	h.Settle(usd(0.5))
 	if s := l.State("key:a"); s.Spent != usd(0.5) || s.Total != usd(1.5) {
@@ -136,38 +142,136 @@ func TestFixedReset(t *testing.T) {
 
 func TestReset(t *testing.T) {
 	t.Parallel()
-	clock := testkit.NewClock()
-	l := ledger(clock)
+	l := ledger(testkit.NewClock())
 	w := budget.Want{Scope: "key:a", Cap: limit(usd(1)), Duration: "1d"}
-	reserve(t, l, w, 1).Settle(usd(1))
+	reserve(t, l, w, 1).Settle(usd(0.5))
+	flying := reserve(t, l, w, usd(0.4))
 	before := l.State("key:a")
-	flying, err := l.Reserve([]budget.Want{{Scope: "key:a", Duration: "1d"}}, budget.Ask{Est: usd(1)})
-	if err != nil {
-		t.Fatal(err)
-	}
 	l.Reset("key:a", usd(0.3))
-	s := l.State("key:a")
-	if s.Spent != usd(0.3) || s.Held != 0 || s.ResetsAt != before.ResetsAt || s.WindowStart <= before.WindowStart {
-		t.Errorf("%+v", s)
+	after := before
+	after.Spent = usd(0.3)
+	if s := l.State("key:a"); s != after {
+		t.Errorf("%+v, want %+v: the window stays as it is", s, after)
 	}
-	flying.Settle(usd(1))
-	if s := l.State("key:a"); s.Spent != usd(0.3) || s.Held != 0 || s.Total != usd(2) {
-		t.Errorf("a call from before the reset counts in it: %+v", s)
-	}
-	reserve(t, l, w, 1).Settle(usd(0.1))
-	if s := l.State("key:a"); s.Spent != usd(0.4) {
-		t.Errorf("%+v", s)
-	}
-	end := clock.Now().Add(time.Minute)
-	l.SetReset("key:a", models.At(end))
-	reserve(t, l, w, 1).Refund()
-	if s := l.State("key:a"); s.ResetsAt != end.UnixMicro() {
-		t.Errorf("a service's reset is not kept: %+v", s)
+	flying.Settle(usd(0.4))
+	if s := l.State("key:a"); s.Spent != usd(0.7) || s.Held != 0 || s.Total != usd(0.9) {
+		t.Errorf("a call that was under way: %+v", s)
 	}
 	l.Forget("key:a")
 	if s := l.State("key:a"); s != (budget.State{}) {
 		t.Errorf("%+v", s)
 	}
+}
+
+func TestAdopt(t *testing.T) {
+	t.Parallel()
+	clock := testkit.NewClock()
+	l := ledger(clock)
+	w := budget.Want{Scope: "key:a", Cap: limit(usd(1)), Duration: "3d"}
+	flying := reserve(t, l, w, usd(0.4))
+	end := clock.Now().Add(time.Hour)
+	l.Adopt(models.Counter{Scope: "key:a", ResetsAt: models.AtPtr(end)})
+	reserve(t, l, w, 1).Settle(usd(0.2))
+	if s := l.State("key:a"); s.ResetsAt != end.UnixMicro() || s.Held != usd(0.4) || s.Spent != usd(0.2) {
+		t.Errorf("%+v", s)
+	}
+	begun := clock.Now().Add(-time.Minute)
+	l.Adopt(models.Counter{Scope: "key:a", WindowStart: models.At(begun), Spent: usd(0.1), ResetsAt: models.AtPtr(end)})
+	if s := l.State("key:a"); s.WindowStart != begun.UnixMicro() || s.Held != 0 || s.Spent != usd(0.1) {
+		t.Errorf("a newer window: %+v", s)
+	}
+	flying.Settle(usd(0.4))
+	if s := l.State("key:a"); s.Held != 0 || s.Spent != usd(0.1) {
+		t.Errorf("a call of the window before: %+v", s)
+	}
+	l.Adopt(models.Counter{Scope: "key:a"})
+	if s := l.State("key:a"); s.WindowStart != begun.UnixMicro() || s.ResetsAt != end.UnixMicro() {
+		t.Errorf("a scope without a row: %+v", s)
+	}
+}
+
+// rows answers with one reset for everybody, after a first failure.
+type rows struct {
+	resets models.Time
+	failed bool
+	asked  chan []string
+}
+
+func (r *rows) Counters(_ context.Context, scopes ...string) (map[string]models.Counter, error) {
+	if !r.failed {
+		r.failed = true
+		return nil, errors.New("away")
+	}
+	all := map[string]models.Counter{}
+	for _, s := range scopes {
+		all[s] = models.Counter{Scope: s, ResetsAt: &r.resets}
+	}
+	r.asked <- scopes
+	return all, nil
+}
+
+// A window that this process had to work out is asked for, once.
+func TestRunAsksForWindows(t *testing.T) {
+	t.Parallel()
+	clock := testkit.NewClock()
+	l := ledger(clock)
+	if err := l.Seed(t.Context(), counters{{Scope: "key:known", ResetsAt: models.AtPtr(clock.Now().Add(time.Hour))}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		reserve(t, l, budget.Want{Scope: "key:known", Duration: "3d"}, 1)
+		reserve(t, l, budget.Want{Scope: "key:new", Duration: "3d"}, 1)
+		reserve(t, l, budget.Want{Scope: "key:plain"}, 1)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	from := &rows{resets: models.At(clock.Now().Add(time.Minute)), asked: make(chan []string, 8)}
+	done := make(chan error, 1)
+	go func() { done <- l.Run(ctx, from) }()
+	if got := <-from.asked; !slices.Equal(got, []string{"key:new"}) {
+		t.Errorf("asked for %q", got)
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+	if s := l.State("key:new"); s.ResetsAt != from.resets.Micros() {
+		t.Errorf("%+v", s)
+	}
+}
+
+// What the ledger says of a window is what the job that rolls idle scopes would write, so that both charge the same one.
+func TestWindowsAgreeWithTheJob(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.SampledFrom([]string{"30s", "7m", "1h", "5h", "24h", "30h", "1d", "3d", "7d", "2w", "30d", "1mo", "2mo"}).Draw(t, "duration")
+		d, err := duration.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clock := testkit.NewClock()
+		l := ledger(clock)
+		w := budget.Want{Scope: "key:a", Duration: text}
+		call := func() models.ScopeCharge {
+			h, err := l.Reserve([]budget.Want{w}, budget.Ask{Est: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.Refund()
+			return h.Charges(nil)[0]
+		}
+		first := call()
+		start, resets := first.WindowStart, *first.ResetsAt // the row of the database
+		for range 6 {
+			clock.Advance(time.Duration(rapid.Int64Range(1, int64(3*d.Std())).Draw(t, "pause")).Truncate(time.Microsecond) + time.Microsecond)
+			for !resets.After(clock.Now()) { // the job comes by at every reset
+				start, resets = resets, models.At(d.NextAfter(resets.Time, resets.Time, time.UTC))
+			}
+			c := call()
+			if !c.WindowStart.Equal(start.Time) && !(c.WindowStart.IsZero() && start.IsZero()) || !c.ResetsAt.Equal(resets.Time) {
+				t.Fatalf("%s at %s: ledger %s to %s, job %s to %s", text, clock.Now(), c.WindowStart, c.ResetsAt, start, resets)
+			}
+		}
+	})
 }
 
 func TestNoReset(t *testing.T) {
@@ -198,7 +302,7 @@ func TestYearOfResets(t *testing.T) {
 		c := h.Charges(nil)[0]
 		h.Settle(1)
 		if at := c.WindowStart.Micros(); at != last {
-			if last > 0 && c.WindowStart.In(zone).Hour() != 0 && turns > 0 {
+			if at > 0 && c.WindowStart.In(zone).Hour() != 0 {
 				t.Fatalf("a window starts at %s", c.WindowStart.In(zone))
 			}
 			turns, last = turns+1, at
