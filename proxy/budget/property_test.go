@@ -200,8 +200,11 @@ func TestConcurrentWindowsHoldNothingAfterwards(t *testing.T) {
 func TestReserveAllocations(t *testing.T) {
 	l := ledger(testkit.NewClock())
 	wants := []budget.Want{
-		{Scope: "key:a", Cap: limit(usd(1e6)), Duration: "30d"}, {Scope: "team:t", Cap: limit(usd(1e6))},
-		{Scope: "member:1:t/u"}, {Scope: "user:u"}, {Scope: "proxy"},
+		{Scope: "key:a", Cap: limit(usd(1e6)), Duration: "30d"},
+		{Scope: "team:t", Cap: limit(usd(1e6))},
+		{Scope: "member:1:t/u"},
+		{Scope: "user:u"},
+		{Scope: "proxy"},
 	}
 	run := func() {
 		h, err := l.Reserve(wants, budget.Ask{Est: 5, OutputPerMillion: 5})
@@ -219,8 +222,11 @@ func TestReserveAllocations(t *testing.T) {
 func BenchmarkReserveSettle(b *testing.B) {
 	l := budget.New(budget.Options{Now: time.Now, OnCross: func(budget.Crossing) {}})
 	wants := []budget.Want{
-		{Scope: "key:a", Cap: limit(usd(1e6)), Duration: "30d"}, {Scope: "team:t", Cap: limit(usd(1e6))},
-		{Scope: "member:1:t/u"}, {Scope: "user:u"}, {Scope: "proxy"},
+		{Scope: "key:a", Cap: limit(usd(1e6)), Duration: "30d"},
+		{Scope: "team:t", Cap: limit(usd(1e6))},
+		{Scope: "member:1:t/u"},
+		{Scope: "user:u"},
+		{Scope: "proxy"},
 	}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {

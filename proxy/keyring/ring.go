@@ -188,10 +188,10 @@ func (r *Ring) watch(ctx context.Context) error {
 	ended := wait.Err() != nil
 	cancel()
 	<-kicked // a wish taken by this goroutine is met by the read that follows
-	if err != nil && !ended {
-		return fmt.Errorf("watch for configuration changes: %w", err)
+	if err == nil || ended {
+		return nil //nolint:nilerr // the wait was ended from here, which is no failure of the source
 	}
-	return nil
+	return fmt.Errorf("watch for configuration changes: %w", err)
 }
 
 // report logs the first failure of a row of them, and the recovery.

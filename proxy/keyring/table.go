@@ -12,14 +12,6 @@ type table[K comparable, V any] struct {
 
 func (t *table[K, V]) get(shard uint8, key K) *V { return t.shards[shard][key] }
 
-func (t *table[K, V]) each(fn func(K, *V)) {
-	for _, m := range t.shards {
-		for k, v := range m {
-			fn(k, v)
-		}
-	}
-}
-
 // edit writes to a table whose shards may be shared with older snapshots.
 type edit[K comparable, V any] struct {
 	t   *table[K, V]

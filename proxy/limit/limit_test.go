@@ -28,6 +28,7 @@ type bench struct {
 
 // limiters are both kinds: what holds for one holds for the other.
 func limiters(t *testing.T, run func(t *testing.T, l bench)) {
+	t.Helper()
 	t.Run("memory", func(t *testing.T) {
 		t.Parallel()
 		clock := testkit.NewClock()
@@ -77,6 +78,14 @@ func take(t *testing.T, l limit.Limiter, tokens int64, wants ...limit.Want) *lim
 	return s
 }
 
+// full fails the test unless the call is refused.
+func full(t *testing.T, l limit.Limiter, tokens int64, wants ...limit.Want) {
+	t.Helper()
+	if r := refuse(t, l, tokens, wants...); r.Error() == "" {
+		t.Error("a refusal without a text")
+	}
+}
+
 func refuse(t *testing.T, l limit.Limiter, tokens int64, wants ...limit.Want) *limit.Refused {
 	t.Helper()
 	_, err := l.Take(t.Context(), wants, tokens)
@@ -91,7 +100,7 @@ func TestRefusals(t *testing.T) {
 	t.Parallel()
 	limiters(t, func(t *testing.T, l bench) {
 		for _, w := range []limit.Want{{Scope: "a", RPM: at(0)}, {Scope: "b", TPM: at(0)}, {Scope: "c", Parallel: at(0)}} {
-			refuse(t, l, 0, w)
+			full(t, l, 0, w)
 		}
 		w := limit.Want{Level: keyring.LevelKey, Scope: "key:a", ID: "sk-...abcd", RPM: at(2)}
 		take(t, l, 1, w)
@@ -107,7 +116,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("text %q", r)
 		}
 		l.advance(40*time.Second - time.Millisecond)
-		refuse(t, l, 1, w)
+		full(t, l, 1, w)
 		l.advance(time.Millisecond)
 		take(t, l, 1, w)
 	})
@@ -145,12 +154,12 @@ func TestTokens(t *testing.T) {
 		w := limit.Want{Scope: "key:a", TPM: at(100)}
 		first := take(t, l, 60, w)
 		second := take(t, l, 60, w) // the last call may pass the rate by its own size
-		refuse(t, l, 1, w)
+		full(t, l, 1, w)
 		first.Settle(30) // 90 now
 		take(t, l, 5, w).Settle(5)
 		second.Settle(70) // 105
 		second.Settle(0)
-		refuse(t, l, 1, w)
+		full(t, l, 1, w)
 
 		l.advance(time.Minute)
 		late := take(t, l, 10, w)
@@ -164,7 +173,7 @@ func TestTokens(t *testing.T) {
 		l.advance(time.Minute)
 		take(t, l, 1, w)
 		long.Settle(200) // what became known now counts now
-		refuse(t, l, 1, w)
+		full(t, l, 1, w)
 	})
 }
 
@@ -181,7 +190,7 @@ func TestParallel(t *testing.T) {
 		a.Settle(10)
 		a.Cancel()
 		c := take(t, l, 0, w)
-		refuse(t, l, 0, w)
+		full(t, l, 0, w)
 		b.Cancel()
 		c.Settle(0)
 		if n := l.used("user:u"); n != 0 {
@@ -201,7 +210,7 @@ func TestCancelGivesEverythingBack(t *testing.T) {
 		l.advance(time.Minute)
 		other := take(t, l, 1, limit.Want{Scope: "key:a", RPM: at(1)})
 		s.Cancel() // of the window before: nothing of this one comes back
-		refuse(t, l, 1, limit.Want{Scope: "key:a", RPM: at(1)})
+		full(t, l, 1, limit.Want{Scope: "key:a", RPM: at(1)})
 		other.Cancel()
 	})
 }
@@ -283,7 +292,7 @@ func TestIdleScopesAreSwept(t *testing.T) {
 	if n := m.Scopes(); n > 65_000 {
 		t.Errorf("%d scopes are kept", n)
 	}
-	refuse(t, m, 0, limit.Want{Scope: "held", Parallel: at(1)})
+	full(t, m, 0, limit.Want{Scope: "held", Parallel: at(1)})
 	held.Settle(0)
 	take(t, m, 0, limit.Want{Scope: "held", Parallel: at(1)})
 }

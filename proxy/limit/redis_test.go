@@ -125,7 +125,7 @@ func TestSlotsOfADeadReplicaRunOut(t *testing.T) {
 		alive.Renew(t.Context())
 	}
 	second := take(t, alive, 0, w)
-	refuse(t, alive, 0, w)
+	full(t, alive, 0, w)
 	second.Settle(0)
 	long.Settle(0)
 	members, err := server.ZMembers("gatehouse:{key:a}:p")

@@ -183,8 +183,10 @@ func TestRefusalHidesForeignLists(t *testing.T) {
 	t.Parallel()
 	w := seed()
 	w.keys = []models.Key{
-		{ID: "open", TeamID: ptr("gpt4")}, {ID: "own", TeamID: ptr("gpt4"), Models: models.Strings{"gpt-4o"}},
-		{ID: "personal", UserID: ptr("u-4o")}, {ID: "org", OrgID: ptr("o-gpt4")},
+		{ID: "open", TeamID: ptr("gpt4")},
+		{ID: "own", TeamID: ptr("gpt4"), Models: models.Strings{"gpt-4o"}},
+		{ID: "personal", UserID: ptr("u-4o")},
+		{ID: "org", OrgID: ptr("o-gpt4")},
 	}
 	s := w.snapshot(t)
 	for _, tc := range []struct {

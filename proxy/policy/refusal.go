@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -46,73 +45,59 @@ type Refusal struct {
 // Error is the message for the caller.
 func (r *Refusal) Error() string { return r.Message() }
 
+// wording is how a kind of refusal looks on the OpenAI wire.
+type wording struct {
+	status     int
+	kind, code string
+	field      string // the wire's param
+}
+
+// wordings is indexed by kind; never written.
+var wordings = [...]wording{
+	KeyBlocked:      {401, "auth_error", "key_blocked", ""},
+	KeyExpired:      {401, "expired_key", "key_expired", ""},
+	RouteDenied:     {403, "auth_error", "route_not_allowed", ""},
+	ModelDenied:     {403, "key_model_access_denied", "model_access_denied", "model"},
+	NoDefault:       {403, "key_model_access_denied", "model_access_denied", "model"},
+	TeamBlocked:     {401, "auth_error", "key_blocked", ""},
+	TeamMissing:     {401, "auth_error", "key_blocked", ""},
+	UserBlocked:     {401, "auth_error", "key_blocked", ""},
+	OrgMissing:      {401, "auth_error", "key_blocked", ""},
+	CustomerBlocked: {401, "auth_error", "key_blocked", ""},
+	UnknownModel:    {404, "invalid_request_error", "model_not_found", "model"},
+	ParamMissing:    {400, "invalid_request_error", "missing_required_parameter", ""},
+	CacheDenied:     {400, "invalid_request_error", "unsupported_parameter", "cache"},
+}
+
 // Type is the wire word for the class of error.
 func (r *Refusal) Type() string {
-	switch r.Kind {
-	case KeyExpired:
-		return "expired_key"
-	case NoDefault:
-		return "key_model_access_denied"
-	case ModelDenied:
-		switch r.Level {
-		case keyring.LevelTeam:
-			return "team_model_access_denied"
-		case keyring.LevelUser:
-			return "user_model_access_denied"
-		case keyring.LevelOrg:
-			return "org_model_access_denied"
-		}
-		return "key_model_access_denied"
-	case UnknownModel, ParamMissing, CacheDenied:
-		return "invalid_request_error"
+	if r.Kind == ModelDenied && r.Level != keyring.LevelKey {
+		return r.who() + "_model_access_denied"
 	}
-	return "auth_error"
+	return wordings[r.Kind].kind
+}
+
+// who is the level as LiteLLM's model messages call it.
+func (r *Refusal) who() string {
+	if r.Level == keyring.LevelOrg {
+		return "org"
+	}
+	return r.Level.String()
 }
 
 // Code is the semantic code.
-func (r *Refusal) Code() string {
-	switch r.Kind {
-	case KeyExpired:
-		return "key_expired"
-	case RouteDenied:
-		return "route_not_allowed"
-	case ModelDenied, NoDefault:
-		return "model_access_denied"
-	case UnknownModel:
-		return "model_not_found"
-	case ParamMissing:
-		return "missing_required_parameter"
-	case CacheDenied:
-		return "unsupported_parameter"
-	}
-	return "key_blocked"
-}
+func (r *Refusal) Code() string { return wordings[r.Kind].code }
 
 // Field is the wire's param: the field at fault, empty for null.
 func (r *Refusal) Field() string {
-	switch r.Kind {
-	case ModelDenied, NoDefault, UnknownModel:
-		return "model"
-	case ParamMissing:
+	if r.Kind == ParamMissing {
 		return r.Param
-	case CacheDenied:
-		return "cache"
 	}
-	return ""
+	return wordings[r.Kind].field
 }
 
 // Status is the HTTP status on the OpenAI wire.
-func (r *Refusal) Status() int {
-	switch r.Kind {
-	case RouteDenied, ModelDenied, NoDefault:
-		return http.StatusForbidden
-	case UnknownModel:
-		return http.StatusNotFound
-	case ParamMissing, CacheDenied:
-		return http.StatusBadRequest
-	}
-	return http.StatusUnauthorized
-}
+func (r *Refusal) Status() int { return wordings[r.Kind].status }
 
 // Message is the text for the caller: what they asked for and, for their own list only, what they could ask for instead.
 func (r *Refusal) Message() string {
@@ -127,7 +112,7 @@ func (r *Refusal) Message() string {
 	case NoDefault:
 		return fmt.Sprintf("No default model access, only team models allowed. Tried to access %s", r.Model)
 	case ModelDenied:
-		who := [...]string{keyring.LevelKey: "key", keyring.LevelTeam: "team", keyring.LevelUser: "user", keyring.LevelOrg: "org"}[r.Level]
+		who := r.who()
 		if r.Allowed == nil {
 			return fmt.Sprintf("%s not allowed to access model. Tried to access %s", who, r.Model)
 		}

@@ -85,7 +85,8 @@ func seed() *world {
 	return &world{
 		deployments: []models.Deployment{
 			deployment("gpt-4", "beta-models"), deployment("gpt-4o"), deployment("my-free-tier"), deployment("both"), deployment("x", "both"),
-			wild, o1, {ID: "r", ModelName: "renamed", Provider: "openai", Model: "gpt-4o"},
+			wild, o1,
+			{ID: "r", ModelName: "renamed", Provider: "openai", Model: "gpt-4o"},
 			{ID: "t1", ModelName: "team-only", Provider: "openai", Model: "m", TeamID: "t-own"},
 		},
 		groups: []models.AccessGroup{{Name: "stored", Models: models.Strings{"gpt-4o", "openai/o1-*"}}},
@@ -93,13 +94,19 @@ func seed() *world {
 			"global": {Model: "gpt-4"}, "hidden": {Model: "gpt-4", Hidden: true}, "nowhere": {Model: "gone"},
 		},
 		teams: []models.Team{
-			{ID: "open"}, {ID: "gpt4", Models: models.Strings{"gpt-4"}}, {ID: "blocked", Blocked: true}, {ID: "t-own"},
+			{ID: "open"},
+			{ID: "gpt4", Models: models.Strings{"gpt-4"}},
+			{ID: "blocked", Blocked: true},
+			{ID: "t-own"},
 			{ID: "aliased", Models: models.Strings{"fast"}, ModelAliases: models.StringMap{"fast": "gpt-4o", "slow": "gpt-4"}},
 			{ID: "in-org", OrgID: ptr("o-gpt4")},
 		},
 		users: []models.User{
-			{ID: "u-4o", Models: models.Strings{"gpt-4o"}}, {ID: "u-none", Models: models.Strings{"no-default-models"}},
-			{ID: "u-blocked", Blocked: true}, {ID: "u-free"}, {ID: "admin", Role: models.RoleAdmin},
+			{ID: "u-4o", Models: models.Strings{"gpt-4o"}},
+			{ID: "u-none", Models: models.Strings{"no-default-models"}},
+			{ID: "u-blocked", Blocked: true},
+			{ID: "u-free"},
+			{ID: "admin", Role: models.RoleAdmin},
 		},
 		orgs:      []models.Organization{{ID: "o-gpt4", Models: models.Strings{"gpt-4"}}},
 		customers: []models.Customer{{ID: "c-blocked", Blocked: true}, {ID: "c"}},

@@ -45,8 +45,8 @@ func newRig(set route.Settings, deployments ...*models.Deployment) *rig {
 	return &rig{route.New(route.Options{Now: clock.Now, Rand: random}, set), clock, keyring.NewCatalog(deployments, nil, nil)}
 }
 
-func (r *rig) plan(t testing.TB, model string, more ...func(*route.Request)) *route.Plan {
-	t.Helper()
+func (r *rig) plan(tb testing.TB, model string, more ...func(*route.Request)) *route.Plan {
+	tb.Helper()
 	match, _ := r.cat.Resolve(model, "")
 	req := route.Request{Catalog: r.cat, Model: model, Match: match}
 	for _, fn := range more {
@@ -54,7 +54,7 @@ func (r *rig) plan(t testing.TB, model string, more ...func(*route.Request)) *ro
 	}
 	p, err := r.Plan(req)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
 }
@@ -78,9 +78,9 @@ func always(out route.Outcome) func(int, route.Attempt) route.Outcome {
 }
 
 // one makes one call that ends so, and tells who served it; empty when nobody did.
-func (r *rig) one(t testing.TB, model string, out route.Outcome) string {
-	t.Helper()
-	p := r.plan(t, model, func(q *route.Request) { q.NoFallbacks, q.Retries = true, ptr(0) })
+func (r *rig) one(tb testing.TB, model string, out route.Outcome) string {
+	tb.Helper()
+	p := r.plan(tb, model, func(q *route.Request) { q.NoFallbacks, q.Retries = true, ptr(0) })
 	a, ok := p.Next(route.Outcome{})
 	if !ok {
 		return ""

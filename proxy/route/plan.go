@@ -291,12 +291,14 @@ func (p *Plan) branch(class Class) {
 // chain is what stands in for the group after a failure of this class. The client's own chain is all there is, so a
 // group out of it has none of its own.
 func (p *Plan) chain(class Class) (chain []Fallback, own bool) {
-	mine, configured := p.req.Fallbacks, p.settings.Fallbacks
-	special := class == ContextWindow || class == ContentPolicy
-	if class == ContextWindow {
+	mine, configured, special := p.req.Fallbacks, p.settings.Fallbacks, true
+	switch class { //nolint:exhaustive // two classes have chains of their own
+	case ContextWindow:
 		mine, configured = p.req.ContextFallbacks, p.settings.ContextFallbacks
-	} else if class == ContentPolicy {
+	case ContentPolicy:
 		mine, configured = p.req.PolicyFallbacks, p.settings.PolicyFallbacks
+	default:
+		special = false
 	}
 	if p.own {
 		return nil, true

@@ -187,14 +187,26 @@ func TestFallbacks(t *testing.T) {
 		want string
 	}{
 		{"none configured", route.Settings{}, nil, "m", fail(route.Server), "m"},
-		{"switched off for the call", route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("n")}},
-			func(q *route.Request) { q.NoFallbacks = true }, "m", fail(route.Server), "m"},
-		{"context window goes to its own chain", route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("n")}, ContextFallbacks: map[string][]route.Fallback{"m": f("long")}},
-			nil, "m", fail(route.ContextWindow), "m long"},
-		{"context window does not take the general chain", route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("n")}, DefaultFallbacks: []string{"o"}},
-			nil, "m", fail(route.ContextWindow), "m"},
-		{"content policy goes to its own", route.Settings{PolicyFallbacks: map[string][]route.Fallback{"*": f("safe")}, Fallbacks: map[string][]route.Fallback{"m": f("n")}},
-			nil, "m", fail(route.ContentPolicy), "m safe"},
+		{
+			"switched off for the call",
+			route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("n")}},
+			func(q *route.Request) { q.NoFallbacks = true }, "m", fail(route.Server), "m",
+		},
+		{
+			"context window goes to its own chain",
+			route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("n")}, ContextFallbacks: map[string][]route.Fallback{"m": f("long")}},
+			nil, "m", fail(route.ContextWindow), "m long",
+		},
+		{
+			"context window does not take the general chain",
+			route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("n")}, DefaultFallbacks: []string{"o"}},
+			nil, "m", fail(route.ContextWindow), "m",
+		},
+		{
+			"content policy goes to its own",
+			route.Settings{PolicyFallbacks: map[string][]route.Fallback{"*": f("safe")}, Fallbacks: map[string][]route.Fallback{"m": f("n")}},
+			nil, "m", fail(route.ContentPolicy), "m safe",
+		},
 		{"in order", route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("n", "o")}}, nil, "m", fail(route.Server), "m n o"},
 		{"a chain of chains, in depth", route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("n", "p"), "n": f("o")}}, nil, "m", fail(route.Server), "m n o p"},
 		{"a circle ends", route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("n"), "n": f("m", "o"), "o": f("n")}}, nil, "m", fail(route.Server), "m n o"},
@@ -203,13 +215,21 @@ func TestFallbacks(t *testing.T) {
 		{"the group's own before any group's", route.Settings{Fallbacks: map[string][]route.Fallback{"*": f("n"), "m": f("o")}}, nil, "m", fail(route.Server), "m o n"},
 		{"default", route.Settings{DefaultFallbacks: []string{"p"}}, nil, "m", fail(route.Server), "m p"},
 		{"default only without an entry", route.Settings{DefaultFallbacks: []string{"p"}, Fallbacks: map[string][]route.Fallback{"m": {}}}, nil, "m", fail(route.Server), "m"},
-		{"the client's replace the configured", route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("n"), "o": f("p")}},
-			func(q *route.Request) { q.Fallbacks = f("o") }, "m", fail(route.Server), "m o"},
-		{"an empty list of the client is none", route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("n")}},
-			func(q *route.Request) { q.Fallbacks = []route.Fallback{} }, "m", fail(route.Server), "m"},
+		{
+			"the client's replace the configured",
+			route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("n"), "o": f("p")}},
+			func(q *route.Request) { q.Fallbacks = f("o") }, "m", fail(route.Server), "m o",
+		},
+		{
+			"an empty list of the client is none",
+			route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("n")}},
+			func(q *route.Request) { q.Fallbacks = []route.Fallback{} }, "m", fail(route.Server), "m",
+		},
 		{"a name under a wildcard, by the pattern", route.Settings{Fallbacks: map[string][]route.Fallback{"wild/*": f("n")}}, nil, "wild/x", fail(route.Server), "w n"},
 		{"a group that does not exist is passed over", route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("gone", "n")}}, nil, "m", fail(route.Server), "m n"},
-		{"a group the key may not use is passed over", route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("n", "o")}},
+		{
+			"a group the key may not use is passed over",
+			route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("n", "o")}},
 			func(q *route.Request) {
 				cat := q.Catalog
 				q.Permit = func(model string) (keyring.Match, error) {
@@ -219,22 +239,31 @@ func TestFallbacks(t *testing.T) {
 					m, _ := cat.Resolve(model, "")
 					return m, nil
 				}
-			}, "m", fail(route.Server), "m o"},
+			}, "m", fail(route.Server), "m o",
+		},
 		{"401 falls back", route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("n")}}, nil, "m", fail(route.Auth), "m n"},
-		{"429 with no other deployment goes straight on", route.Settings{NumRetries: 3, Fallbacks: map[string][]route.Fallback{"m": f("n")}}, nil, "m",
+		{
+			"429 with no other deployment goes straight on",
+			route.Settings{NumRetries: 3, Fallbacks: map[string][]route.Fallback{"m": f("n")}},
+			nil, "m",
 			func(_ int, a route.Attempt) route.Outcome {
 				if a.Group == "m" {
 					return route.Outcome{Class: route.RateLimit}
 				}
 				return route.Outcome{}
-			}, "m n"},
-		{"the first success ends it", route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("n", "o")}}, nil, "m",
+			}, "m n",
+		},
+		{
+			"the first success ends it",
+			route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("n", "o")}},
+			nil, "m",
 			func(n int, _ route.Attempt) route.Outcome {
 				if n == 1 {
 					return route.Outcome{}
 				}
 				return route.Outcome{Class: route.Server}
-			}, "m n"},
+			}, "m n",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
