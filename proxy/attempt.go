@@ -51,7 +51,6 @@ func (c *call) attempts() *failure {
 		return c.failed(refusedPermit(err))
 	}
 	c.sent.plan = plan
-	defer plan.End(route.Outcome{Class: route.Server}) // idle but for a panic
 	var last route.Outcome
 	for {
 		a, ok := plan.Next(last)

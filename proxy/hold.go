@@ -14,6 +14,7 @@ import (
 	"gatehouse/proxy/policy"
 	"gatehouse/proxy/price"
 	"gatehouse/proxy/provider"
+	"gatehouse/proxy/route"
 	"gatehouse/proxy/spend"
 	"gatehouse/proxy/tokens"
 )
@@ -32,7 +33,10 @@ type hold struct {
 // Settle ends what nobody has ended: a call that failed on a way that says nothing more about it.
 func (h *hold) Settle() {
 	if !h.over {
-		h.c.settle(ending{status: spend.StatusFailure, httpStatus: 500, code: rows[internal].code})
+		h.c.settle(ending{
+			status: spend.StatusFailure, httpStatus: rows[internal].status, code: rows[internal].code,
+			routed: route.Outcome{Class: route.Cancelled}, // our own fault is none of the deployment's
+		})
 	}
 }
 

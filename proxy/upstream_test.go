@@ -189,6 +189,26 @@ func TestNoRetryAfterTheFirstByte(t *testing.T) {
 	}
 }
 
+// The router must learn that a stream went well: with no failure allowed, one that did not would end the service.
+func TestGoodCallsDoNotCoolTheDeployment(t *testing.T) {
+	t.Parallel()
+	none := 0
+	a, b := deployment("m", "openai", "real"), deployment("m", "openai", "real")
+	a.ID, b.ID = "a", "b"
+	r := newRig(t, setup{settings: route.Settings{AllowedFails: &none, Cooldown: time.Hour}, deployments: []models.Deployment{a, b}})
+	for i := range 8 {
+		if got := r.chat("m", fmt.Sprintf(`"stream":%v`, i%2 == 0)); got.status != 200 {
+			t.Fatalf("call %d: %d %s", i, got.status, got.body)
+		}
+	}
+	r.book.wait(t, 8)
+	for _, id := range []string{"a", "b"} {
+		if s := r.router.Status(id); s.InFlight != 0 || s.CoolFor != 0 {
+			t.Errorf("deployment %s: %+v", id, s)
+		}
+	}
+}
+
 func TestBadJSONInTheMiddleOfAStream(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, setup{})
