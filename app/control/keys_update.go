@@ -87,8 +87,10 @@ func (k *Keys) applyUpdate(ctx context.Context, tx *store.Store, who access.Acto
 			return nil, err
 		}
 	}
-	if err := k.checkTeamThroughput(ctx, tx, key, team); err != nil {
-		return nil, err
+	if f.RPMLimit.Sent || f.TPMLimit.Sent || f.RPMLimitType.Sent || f.TPMLimitType.Sent || f.TeamID.Sent {
+		if err := k.checkTeamThroughput(ctx, tx, key, team); err != nil {
+			return nil, err
+		}
 	}
 	if err := k.checkAliasFree(ctx, tx, key); err != nil {
 		return nil, err
