@@ -14,11 +14,11 @@ const config = (url) => `
 model_list:
   - {model_name: gpt-4o, litellm_params: {model: openai/gpt-4o, api_base: "${url}/v1", api_key: sk-upstream, ${price}}}
   - {model_name: gpt-4o-mini, litellm_params: {model: openai/gpt-4o-mini, api_base: "${url}/v1", api_key: sk-upstream, ${price}}}
-  - {model_name: broken-key, litellm_params: {model: openai/broken-key, api_base: "${url}/v1", api_key: sk-upstream, ${price}}}
   - {model_name: text-embedding-3-small, litellm_params: {model: openai/text-embedding-3-small, api_base: "${url}/v1", api_key: sk-upstream, ${price}}, model_info: {mode: embedding}}
   - {model_name: claude-sonnet-4-5, litellm_params: {model: anthropic/claude-sonnet-4-5, api_base: "${url}", api_key: sk-ant-upstream, ${price}}}
 litellm_settings: {num_retries: 0}
 router_settings: {num_retries: 0, disable_cooldowns: true}
+general_settings: {proxy_batch_write_at: 1}
 gatehouse: {login_rate: 100000/min, drain_delay: 1s, drain_timeout: 5s}
 `;
 

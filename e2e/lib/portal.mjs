@@ -3,14 +3,14 @@
 import assert from 'node:assert/strict';
 import { admin } from './gatehouse.mjs';
 
-/** Signs in as the admin of UI_USERNAME and UI_PASSWORD, from any page that sends visitors to the sign-in page. */
-export async function signIn({ page }, { name = admin.name, password = admin.password } = {}) {
-  await page.goto('/ui/');
+/** Signs in as the admin of UI_USERNAME and UI_PASSWORD, sent to the sign-in page by the page they wanted to see. */
+export async function signIn({ page }, { name = admin.name, password = admin.password, next = '/ui/keys' } = {}) {
+  await page.goto(next);
   assert.match(page.url(), /\/login/, 'a visitor is sent to the sign-in page');
   await page.locator('input[autocomplete=username]').fill(name);
   await page.locator('input[autocomplete=current-password]').fill(password);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-  await page.waitForURL(/\/ui\//);
+  await page.waitForURL((url) => url.pathname === next);
 }
 
 export async function signOut({ page }) {
@@ -54,33 +54,34 @@ export async function keyRow({ page }, name) {
   return page.getByRole('row').filter({ hasText: name });
 }
 
-/** Opens a key's own page. */
-export async function openKey(visitor, name) {
+/** Chooses an item of a key's menu in the list. */
+async function choose(visitor, name, role, item) {
   const row = await keyRow(visitor, name);
-  await row.getByRole('link', { name, exact: true }).click();
-  await visitor.page.getByRole('heading', { level: 1, name }).waitFor();
+  await row.getByLabel(`Actions for ${name}`).filter({ visible: true }).click();
+  await row.getByRole(role, { name: item, exact: true }).filter({ visible: true }).click();
+}
+
+/** Waits for the row to say what state the key is in now. */
+async function state({ page }, name, word) {
+  await page.getByRole('row').filter({ hasText: name }).getByText(word, { exact: true }).filter({ visible: true }).first().waitFor();
 }
 
 export async function blockKey(visitor, name, reason) {
-  await openKey(visitor, name);
-  await visitor.page.getByRole('main').getByRole('link', { name: 'Block', exact: true }).click();
+  await choose(visitor, name, 'link', 'Block');
   const form = panel(visitor);
   await form.getByLabel(/^Reason/).fill(reason);
   await form.getByRole('button', { name: 'Block key' }).click();
-  await visitor.page.getByRole('main').getByText('Blocked', { exact: true }).first().waitFor();
+  await state(visitor, name, 'Blocked');
 }
 
 export async function unblockKey(visitor, name) {
-  await openKey(visitor, name);
-  const { page } = visitor;
-  await page.getByRole('main').getByRole('button', { name: 'Unblock' }).click();
-  await page.getByRole('main').getByRole('link', { name: 'Block', exact: true }).waitFor();
+  await choose(visitor, name, 'button', 'Unblock');
+  await state(visitor, name, 'Active');
 }
 
-/** Rotates a key, the old secret dying at once, and returns the new one. */
+/** Rotates a key, the old secret working on for the grace given, and returns the new one. */
 export async function rotateKey(visitor, name, grace) {
-  await openKey(visitor, name);
-  await visitor.page.getByRole('main').getByRole('link', { name: 'Rotate' }).click();
+  await choose(visitor, name, 'link', 'Rotate');
   const form = panel(visitor);
   await form.getByLabel(/^Old key/).selectOption(grace);
   await form.getByRole('button', { name: 'Rotate key' }).click();
@@ -91,13 +92,11 @@ export async function rotateKey(visitor, name, grace) {
 
 /** Deletes a key, typing its name where that is asked for. */
 export async function deleteKey(visitor, name) {
-  await openKey(visitor, name);
-  const { page } = visitor;
-  await page.getByRole('main').getByRole('link', { name: 'Delete' }).click();
+  await choose(visitor, name, 'link', 'Delete');
   const form = panel(visitor);
   await form.getByRole('button', { name: 'Delete key' }).waitFor();
   const confirm = form.locator('input[name=confirm]');
   if (await confirm.count()) await confirm.fill(name);
   await form.getByRole('button', { name: 'Delete key' }).click();
-  await page.waitForURL(/\/ui\/keys(\?|$)/);
+  await visitor.page.getByRole('row').filter({ hasText: name }).waitFor({ state: 'detached' });
 }
