@@ -292,6 +292,9 @@ func TestPreview(t *testing.T) {
 		for _, s := range samples() {
 			html := render(t, s, l)
 			if s.part {
+				if err := os.WriteFile(filepath.Join(dir, s.name+"."+l.Code()+".part"), []byte(html), 0o600); err != nil {
+					t.Fatal(err)
+				}
 				if !s.open {
 					continue
 				}

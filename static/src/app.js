@@ -19,7 +19,7 @@ function ready(root) {
     all('.kbd').forEach((n) => { if (n.textContent === '⌘') n.textContent = 'Ctrl'; });
   }
   if (!root.closest?.('dialog')) {
-    const bad = $('[aria-invalid="true"]:not(fieldset)', root);
+    const bad = $('[aria-invalid="true"]', root);
     if (bad) bad.focus();
     else if (root === document.body) $('[data-select-all][autofocus]')?.focus();
   }
@@ -61,6 +61,8 @@ function forms() {
   document.addEventListener('htmx:afterRequest', (e) => { const f = e.detail.elt.closest?.('form'); if (f) rest(f); });
   window.addEventListener('pageshow', () => $$('form[data-sending]').forEach(rest));
   on('keydown', 'form[data-submit-keys]', (e, f) => { if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) { e.preventDefault(); f.requestSubmit(); } });
+  // A control that belongs to a filter form but stands in the part that the form swaps.
+  on('change', '[form]', (e, c) => { if (c.form?.method === 'get' && !c.form.contains(c)) c.form.requestSubmit(); });
   on('change', 'select[data-notes]', (e, s) => note(s));
   on('click', '[data-focus-first] a', (e, a) => { const t = document.getElementById(a.hash.slice(1)); if (t) { e.preventDefault(); (t.offsetParent ? t : document.getElementById(t.id + '-box'))?.focus(); } });
   on('change', 'input[name=range]', (e, i) => { const t = $('[data-range-text]'); if (t) t.textContent = i.closest('label').textContent.trim(); });
@@ -129,7 +131,8 @@ function bulk() {
 
 // What the answers of HTMX need besides swapping.
 function answers() {
-  let next = null; // the row to focus after one was deleted
+  // An aborted request (a newer one took its place) is no error worth a line in the console.
+  if (window.htmx) window.htmx.logger = (elt, name, detail) => { if (/sendAbort|afterRequest/.test(name)) delete detail.error; };
   document.addEventListener('htmx:load', (e) => ready(e.detail.elt));
   document.addEventListener('htmx:beforeRequest', (e) => {
     if (document.hidden && e.detail.elt.hasAttribute('data-poll')) e.preventDefault();
@@ -138,10 +141,10 @@ function answers() {
   document.addEventListener('htmx:afterRequest', (e) => e.detail.target?.removeAttribute?.('aria-busy'));
   document.addEventListener('htmx:beforeSwap', (e) => {
     if (!e.detail.requestConfig?.elt?.closest?.('[data-removes]') || e.detail.target.tagName !== 'TR') return;
-    next = e.detail.target.nextElementSibling || e.detail.target.previousElementSibling;
+    const row = e.detail.target.nextElementSibling || e.detail.target.previousElementSibling;
+    setTimeout(() => ((row && $('[data-row-name]', row)) || $('h1'))?.focus(), 100);
   });
   document.addEventListener('htmx:afterSettle', (e) => {
-    if (next) { setTimeout((row) => (($('[data-row-name]', row) || $('h1')).focus()), 0, next); next = null; }
     const tab = e.detail.requestConfig?.elt;
     if (tab?.hasAttribute?.('data-tab')) {
       $$('[data-tab]', tab.parentNode).forEach((t) => (t === tab ? t.setAttribute('aria-current', 'page') : t.removeAttribute('aria-current')));

@@ -63,8 +63,8 @@ export function copying() {
   });
   on('click', '[data-download]', (e, b) => {
     const block = document.getElementById(b.dataset.download);
-    const url = URL.createObjectURL(new Blob([codeText(block, $('[data-file]', block)) + '\n'], { type: 'text/plain' }));
-    el('a', { href: url, download: '.env' }).click();
+    const url = URL.createObjectURL(new Blob([codeText(block, $('[data-file]', block)) + '\n'], { type: 'application/octet-stream' }));
+    el('a', { href: url, download: 'gatehouse.env' }).click();
     setTimeout(() => URL.revokeObjectURL(url), 1000);
     b.closest('[data-guard]')?.setAttribute('data-safe', '');
   });

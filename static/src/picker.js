@@ -11,7 +11,7 @@ export function picker(field) {
   const input = el('input', { id, class: 'picker-input', role: 'combobox', 'aria-expanded': 'false', 'aria-controls': id + '-list', 'aria-autocomplete': 'list', 'aria-label': label, autocomplete: 'off', spellcheck: 'false', placeholder });
   if (field.getAttribute('aria-describedby')) input.setAttribute('aria-describedby', field.getAttribute('aria-describedby'));
   const box = el('div', { class: 'picker-box' }, input);
-  if (field.getAttribute('aria-invalid')) { box.classList.add('field-bad'); input.setAttribute('aria-invalid', 'true'); }
+  if (field.dataset.invalid) { box.classList.add('field-bad'); input.setAttribute('aria-invalid', 'true'); }
   const pop = el('ul', { id: id + '-list', role: 'listbox', 'aria-label': label, 'aria-multiselectable': 'true', class: 'picker-pop', hidden: '' });
   list.hidden = true;
   list.after(box, pop);

@@ -311,8 +311,11 @@ func (l Lang) FromEnvironment() string { return l.pick("environment", "环境变
 func (l Lang) FromConfigFile() string  { return l.pick("config.yaml", "config.yaml") }
 func (l Lang) SetHere() string         { return l.pick("set here", "在此设置") }
 func (l Lang) DefaultValue() string    { return l.pick("default", "默认值") }
-func (l Lang) ChangeItThere(source string) string {
-	return l.fill("Set by the %s; change it there.", "由%s设定，请在那里修改。", source)
+func (l Lang) LockedByEnvironment() string {
+	return l.pick("Set by the environment; change it there.", "由环境变量设定，请在那里修改。")
+}
+func (l Lang) LockedByConfig() string {
+	return l.pick("Set by config.yaml; change it there.", "由 config.yaml 设定，请在那里修改。")
 }
 func (l Lang) TryOut() string       { return l.pick("Try it out", "测试") }
 func (l Lang) SendTestMail() string { return l.pick("Send a test mail", "发送测试邮件") }

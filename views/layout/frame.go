@@ -129,6 +129,7 @@ func htmxConfig() string {
 		"selfRequestsOnly":       true,
 		"historyCacheSize":       0,
 		"refreshOnHistoryMiss":   true,
+		"attributesToSettle":     []string{"class", "width", "height"}, // not style: the policy refuses it as an attribute
 		"responseHandling": []map[string]any{
 			{"code": "204", "swap": false},
 			{"code": "[23]..", "swap": true},

@@ -136,7 +136,7 @@ func PickerField(t i18n.Lang, p Picker) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templ.RenderAttributes(ctx, templ_7745c5c3_Buffer, p.described())
+		templ_7745c5c3_Err = templ.RenderAttributes(ctx, templ_7745c5c3_Buffer, p.grouped())
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
