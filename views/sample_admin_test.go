@@ -8,6 +8,7 @@ import (
 	"gatehouse/views/apiref"
 	"gatehouse/views/audit"
 	"gatehouse/views/budgets"
+	"gatehouse/views/dev"
 	"gatehouse/views/i18n"
 	"gatehouse/views/keys"
 	"gatehouse/views/layout"
@@ -119,6 +120,7 @@ func adminSamples() []sample {
 			return playground.Page(f, playground.Playground{Action: "/ui/playground", StreamURL: "/ui/playground/stream", APIURL: "/ui/api", Session: c.ChargedToSession("$1.00"), Keys: []ui.Option{{Value: "1", Label: "checkout-assistant"}}, Models: []ui.Option{{Value: "gpt-5-mini", Label: "gpt-5-mini"}}, Turns: []playground.Turn{{Own: true, Text: "Hello"}, {Text: "Hi there", Note: "31 tokens"}}})
 		}},
 		{name: "settings", path: "/ui/settings/mail", make: func(f layout.Frame, c i18n.Locale) templ.Component { return settings.Page(f, settingsSection(c.Lang)) }},
+		{name: "components", path: "/ui/dev/components", make: func(f layout.Frame, _ i18n.Locale) templ.Component { return dev.Components(f) }},
 		{name: "no-permission", path: "/ui/audit", make: func(f layout.Frame, c i18n.Locale) templ.Component {
 			return layout.Denied(f, layout.ItemAudit, c.AuditLog(), c.NeedsRole(c.RoleAdmin()), c.WhoHasRole("Maya Okafor"))
 		}},

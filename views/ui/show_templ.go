@@ -1366,7 +1366,7 @@ func Facts(t i18n.Lang, facts []Fact) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		for _, f := range facts {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 85, "<div class=\"flex flex-col gap-x-4 gap-y-1 py-2.5 sm:flex-row\"><dt class=\"shrink-0 text-fg-3 sm:w-40\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 85, "<div class=\"flex flex-col gap-x-4 gap-y-1 py-2.5 sm:flex-row sm:items-baseline\"><dt class=\"shrink-0 text-fg-3 sm:w-40\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
