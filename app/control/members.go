@@ -13,32 +13,32 @@ import (
 )
 
 // join puts a person into a team. Errors: NotFound for an unknown team, Invalid for one who is a member already.
-func (b *base) join(ctx context.Context, tx *store.Store, who access.Actor, teamID, userID string, role models.TeamRole, maxBudget Opt[models.Nano]) (*models.Membership, error) {
+func (b *base) join(ctx context.Context, tx *store.Store, who access.Actor, teamID, userID string, role models.TeamRole, maxBudget Opt[models.Nano]) error {
 	team, err := tx.Team(ctx, teamID)
 	if err != nil {
-		return nil, notFound("team", teamID, err)
+		return notFound("team", teamID, err)
 	}
 	if _, err := tx.Membership(ctx, teamID, userID); !absent(err) {
 		if err != nil {
-			return nil, err
+			return err
 		}
-		return nil, fault.Newf(fault.Invalid, "User with id %s is already in team %s", userID, teamID).
+		return fault.Newf(fault.Invalid, "User with id %s is already in team %s", userID, teamID).
 			WithType("team_member_already_in_team").WithParam("user_id")
 	}
 	m := &models.Membership{TeamID: teamID, UserID: userID, Role: role}
 	b.stampNew(&m.Audit, who)
 	if maxBudget.Has() {
 		if m.BudgetID, err = b.memberBudget(ctx, tx, who, team, nil, MemberLimits{MaxBudget: maxBudget}); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if err := tx.InsertMembership(ctx, m); err != nil {
-		return nil, err
+		return err
 	}
 	if err := b.memberReset(ctx, tx, team, m); err != nil {
-		return nil, err
+		return err
 	}
-	return m, b.audit(ctx, tx, who, access.MemberAdd, teamID, nil, map[string]any{"user_id": userID, "role": role, "max_budget_in_team": maxBudget.Ptr()})
+	return b.audit(ctx, tx, who, access.MemberAdd, teamID, nil, map[string]any{"user_id": userID, "role": role, "max_budget_in_team": maxBudget.Ptr()})
 }
 
 // MemberLimits are a person's own limits inside a team.
@@ -168,12 +168,11 @@ func (t *Teams) addMember(ctx context.Context, tx *store.Store, who access.Actor
 	if err != nil {
 		return "", err
 	}
-	_, err = t.join(ctx, tx, who, team.ID, user, role, maxBudget)
-	return user, err
+	return user, t.join(ctx, tx, who, team.ID, user, role, maxBudget)
 }
 
 // memberUser finds the person a request names, or makes them.
-func (t *Teams) memberUser(ctx context.Context, tx *store.Store, who access.Actor, m Member) (string, error) {
+func (b *base) memberUser(ctx context.Context, tx *store.Store, who access.Actor, m Member) (string, error) {
 	if m.UserID == models.DefaultUserID {
 		return m.UserID, nil
 	}
@@ -199,14 +198,14 @@ func (t *Teams) memberUser(ctx context.Context, tx *store.Store, who access.Acto
 	if m.Email != "" {
 		in.Email = Some(m.Email)
 	}
-	in.defaults(&t.policy().LiteLLM)
+	in.defaults(&b.policy().LiteLLM)
 	if err := checkID("user_id", in.ID); err != nil {
 		return "", err
 	}
 	if err := in.check(); err != nil {
 		return "", err
 	}
-	user, err := t.insertUser(ctx, tx, who, &in, "")
+	user, err := b.insertUser(ctx, tx, who, &in, "")
 	if err != nil {
 		return "", err
 	}

@@ -24,7 +24,7 @@ func orgRole(role models.Role) models.Role {
 }
 
 func readOrgRole(word string) (models.Role, error) {
-	switch r := models.Role(word); r {
+	switch r := models.Role(word); r { //nolint:exhaustive // the other roles are no places in an organization
 	case models.RoleOrgAdmin, models.RoleInternalUser, models.RoleInternalViewer:
 		return r, nil
 	case "":
@@ -95,13 +95,14 @@ func (o *Orgs) views(ctx context.Context, st *store.Store, rows []models.Organiz
 		return nil, err
 	}
 	for i := range views {
-		views[i].Budget, views[i].Spend = limits[rows[i].BudgetID], counters[scopes[i]].Spent
-		teams, _, err := st.ListTeams(ctx, store.TeamFilter{All: true, OrgID: rows[i].ID}, store.Page{Number: 1, Size: store.MaxPage})
+		v := &views[i]
+		v.Budget, v.Spend = limits[v.Org.BudgetID], counters[models.ScopeOrg(v.Org.ID)].Spent
+		teams, _, err := st.ListTeams(ctx, store.TeamFilter{All: true, OrgID: v.Org.ID}, store.Page{Number: 1, Size: store.MaxPage})
 		if err != nil {
 			return nil, err
 		}
 		for j := range teams {
-			views[i].Teams = append(views[i].Teams, teams[j].ID)
+			v.Teams = append(v.Teams, teams[j].ID)
 		}
 	}
 	return views, nil
@@ -314,7 +315,8 @@ func (o *Orgs) List(ctx context.Context, who access.Actor) ([]OrgView, error) {
 	return o.views(ctx, o.Store, rows)
 }
 
-// AddMembers puts people into an organization. It returns those who were added. Errors: NotFound, Invalid, Unprocessable.
+// AddMembers puts people into an organization; unknown ones are made as internal users, as for teams. It returns those
+// who were added. Errors: NotFound, Invalid, Unprocessable.
 func (o *Orgs) AddMembers(ctx context.Context, who access.Actor, in OrgMember) (*OrgView, []UserView, error) {
 	if err := o.gate(ctx, who, access.OrgMember); err != nil {
 		return nil, nil, err
@@ -335,14 +337,17 @@ func (o *Orgs) AddMembers(ctx context.Context, who access.Actor, in OrgMember) (
 			if err != nil {
 				return err
 			}
-			user, err := o.person(ctx, tx, m.UserID, m.Email)
+			if m.UserID == "" && m.Email == "" {
+				return fault.Missing("member.user_id")
+			}
+			user, err := o.memberUser(ctx, tx, who, m)
 			if err != nil {
 				return err
 			}
-			if err := o.joinOrg(ctx, tx, who, in.OrgID, user.ID, role, in.MaxBudget); err != nil {
+			if err := o.joinOrg(ctx, tx, who, in.OrgID, user, role, in.MaxBudget); err != nil {
 				return err
 			}
-			ids = append(ids, user.ID)
+			ids = append(ids, user)
 		}
 		rows, err := tx.UsersByID(ctx, ids)
 		if err != nil {
