@@ -22,6 +22,7 @@ type catalog struct {
 func (c catalog) Names() []string                   { return c.ring.Snapshot().Catalog().Names() }
 func (c catalog) Groups() []string                  { return c.ring.Snapshot().Catalog().Groups() }
 func (c catalog) Deployments() []*models.Deployment { return c.ring.Snapshot().Catalog().Deployments() }
+
 func (c catalog) Admits(list []string, model, team string) bool {
 	return policy.Admits(c.ring.Snapshot().Catalog(), list, model, team)
 }

@@ -11,18 +11,16 @@ import (
 	"gatehouse/models"
 	"gatehouse/models/duration"
 	"gatehouse/models/store"
-	"gatehouse/proxy/budget"
 	"gatehouse/proxy/keyring"
 )
 
 // jobs are what one replica does for all: budget resets of scopes that nobody calls, and the clearing of old rows.
 type jobs struct {
-	store  *store.Store
-	ring   *keyring.Ring
-	ledger *budget.Ledger
-	cfg    func() *config.Config
-	now    func() time.Time
-	log    *slog.Logger
+	store *store.Store
+	ring  *keyring.Ring
+	cfg   func() *config.Config
+	now   func() time.Time
+	log   *slog.Logger
 }
 
 const (

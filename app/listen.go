@@ -14,20 +14,24 @@ const (
 )
 
 // pacedListener hands out connections whose reads end when the client is too slow.
-type pacedListener struct{ net.Listener }
+type pacedListener struct {
+	net.Listener
+	now func() time.Time
+}
 
 func (l pacedListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &pacedConn{Conn: c}, nil
+	return &pacedConn{Conn: c, now: l.now}, nil
 }
 
 // pacedConn sets a deadline of its own before every read. fasthttp calls SetReadDeadline at the start of each
 // request; that call is taken as the mark of a new request and its value only as the wait for the first byte.
 type pacedConn struct {
 	net.Conn
+	now   func() time.Time
 	start time.Time // of the request that is being read; zero until its first byte
 	wait  time.Time // deadline for the first byte
 	read  int64     // bytes of this request so far
@@ -47,7 +51,7 @@ func (c *pacedConn) Read(b []byte) (int, error) {
 	}
 	n, err := c.Conn.Read(b)
 	if n > 0 && c.read == 0 {
-		c.start = time.Now()
+		c.start = c.now()
 	}
 	c.read += int64(n)
 	return n, err

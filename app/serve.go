@@ -25,7 +25,7 @@ func (p *process) serve(ctx context.Context, cfg *config.Config, created bool) e
 		return err
 	}
 	server := newServer(p.plane, controlApp.Handler(), cfg.Server.RootPath)
-	ln, err := listen(ctx, cfg.Server)
+	ln, err := listen(ctx, cfg.Server, p.now)
 	if err != nil {
 		return err
 	}

@@ -105,14 +105,14 @@ func tooLarge(ctx *fasthttp.RequestCtx) {
 }
 
 // listen opens the port. The error names it, since "address already in use" is what people meet first.
-func listen(ctx context.Context, s config.Server) (net.Listener, error) {
+func listen(ctx context.Context, s config.Server, now func() time.Time) (net.Listener, error) {
 	addr := net.JoinHostPort(s.Host, fmt.Sprint(s.Port))
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	return pacedListener{ln}, nil
+	return pacedListener{ln, now}, nil
 }
 
 // clientIP gives the caller's address: the peer, or behind a trusted proxy the right-most address of X-Forwarded-For that

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"gatehouse/app/config"
 	"gatehouse/app/control"
@@ -67,7 +68,7 @@ func routeSettings(r config.Router) (route.Settings, error) {
 func (p *process) planeConfig(c *config.Config) proxy.Config {
 	adjust, err := price.ParseAdjustments(c.LiteLLM.CostDiscount, c.LiteLLM.CostMargin)
 	if err != nil {
-		p.log.Warn("cost_discount_config or cost_margin_config is left out: " + err.Error())
+		p.log.Warn("cost_discount_config and cost_margin_config are left out", slog.Any("error", err))
 	}
 	out := proxy.Config{
 		Version: p.opt.Version, RootPath: c.Server.RootPath, MasterKey: p.master, KeyHeader: c.General.KeyHeader,

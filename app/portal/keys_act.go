@@ -84,10 +84,8 @@ func (h *Handlers) showDelete(c *fiber.Ctx, status int, problem string) error {
 		Swap: "#" + keys.RowID(v.Key.ID), MustType: h.usedToday(v), Confirm: ui.Text{Error: problem},
 	}
 	l := h.locale(c)
-	switch {
-	case v.LastUsedAt == nil:
-		form.Used = l.NeverUsed()
-	default:
+	form.Used = l.NeverUsed()
+	if v.LastUsedAt != nil {
 		form.Used = l.UsedAt(l.Relative(v.LastUsedAt.Time).Text)
 	}
 	if status != fiber.StatusOK {
@@ -140,7 +138,9 @@ func (h *Handlers) keyRotateForm(c *fiber.Ctx) error {
 	form := keys.Rotate{
 		Page: !web.IsPartial(c), Name: keyName(&v.Key), Action: h.url("/ui/keys/" + v.Key.ID + "/rotate"), Back: h.url("/ui/keys"), Nonce: once,
 		Graces: []ui.Option{
-			{Value: "0s", Label: f.T.GraceNow()}, {Value: "1h", Label: f.T.For(hourLength)}, {Value: "24h", Label: f.T.For(dayLength), Selected: true},
+			{Value: "0s", Label: f.T.GraceNow()},
+			{Value: "1h", Label: f.T.For(hourLength)},
+			{Value: "24h", Label: f.T.For(dayLength), Selected: true},
 			{Value: "7d", Label: f.T.For(7 * dayLength)},
 		},
 	}

@@ -260,8 +260,9 @@ func (h *Handlers) keyCreate(c *fiber.Ctx) error {
 		return h.showSpent(c, ask.Nonce)
 	case fault.Invalid, fault.Unprocessable, fault.Forbidden, fault.NotFound:
 		return h.showKeyForm(c, fiber.StatusUnprocessableEntity, in, map[string]string{f.Param: sayFault(l, in, f)})
+	default:
+		return err
 	}
-	return err
 }
 
 // sayFault is a service's refusal in the form's words.

@@ -70,6 +70,7 @@ func (h *Handlers) onboard(c *fiber.Ctx) error {
 			return h.showOnboarding(c, id, fiber.StatusUnprocessableEntity, f)
 		case fault.Unauthenticated:
 			return h.showOnboarding(c, id, fiber.StatusOK, nil)
+		default:
 		}
 	}
 	if err != nil {

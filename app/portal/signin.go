@@ -96,8 +96,9 @@ func (h *Handlers) refuseSignIn(c *fiber.Ctx, username string, err error) error 
 		return h.showSignIn(c, fiber.StatusTooManyRequests, username, t.TooManyTries(max(1, int64(f.RetryAfter.Minutes()+0.99))))
 	case fault.Forbidden:
 		return h.showSignIn(c, fiber.StatusForbidden, username, f.Message)
+	default:
+		return err
 	}
-	return err
 }
 
 // signOut serves POST /logout.
