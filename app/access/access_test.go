@@ -211,8 +211,12 @@ func TestRefusals(t *testing.T) {
 		typ    string
 		text   string
 	}{
-		"no right at all": {"user", UserDelete, Target{}, fault.Unauthenticated, "auth_error",
-			"Only proxy admin can be used to generate, delete, update info for new keys/users/teams. Route=/user/delete. Your role=internal_user"},
+		"no right at all": {
+			"user", UserDelete,
+			Target{},
+			fault.Unauthenticated, "auth_error",
+			"Only proxy admin can be used to generate, delete, update info for new keys/users/teams. Route=/user/delete. Your role=internal_user",
+		},
 		"key without a user":     {"bare", KeyCreate, Target{}, fault.Unauthenticated, "auth_error", "Route=/key/generate. Your role=unknown"},
 		"nobody":                 {"nobody", KeyInfo, Target{}, fault.Unauthenticated, "auth_error", "Only proxy admin"},
 		"viewer writes":          {"viewer", KeyCreate, Target{Owner: me}, fault.Forbidden, "auth_error", "user not allowed to access this route, role= proxy_admin_viewer"},
@@ -285,9 +289,11 @@ func TestFields(t *testing.T) {
 		lower  string
 		fixed  string
 	}{
-		"owner of a key": {user, KeyUpdate, own, "key_alias models metadata duration",
+		"owner of a key": {
+			user, KeyUpdate, own, "key_alias models metadata duration",
 			"tpm_limit rpm_limit max_parallel_requests model_tpm_limit",
-			"max_budget soft_budget budget_duration budget_id spend temp_budget_increase temp_budget_expiry model_max_budget user_id blocked organization_id"},
+			"max_budget soft_budget budget_duration budget_id spend temp_budget_increase temp_budget_expiry model_max_budget user_id blocked organization_id",
+		},
 		"admin of its team":     {user, KeyUpdate, led, "max_budget tpm_limit blocked models", "", "spend temp_budget_increase user_id budget_id"},
 		"admin":                 {cast(models.RoleAdmin), KeyUpdate, own, "spend max_budget user_id temp_budget_increase", "", ""},
 		"somebody else":         {user, KeyUpdate, Target{ID: "k", Owner: other}, "", "", "key_alias models max_budget"},

@@ -68,7 +68,7 @@ func FieldsOf(actor Actor, action Action, target Target) Fields {
 	if actor.IsAdmin() {
 		return Fields{rest: Free}
 	}
-	switch action {
+	switch action { //nolint:exhaustive // the other acts have no fields of their own
 	case KeyCreate, KeyCreateTeam, KeyCreateService:
 		return Fields{rest: Free, named: map[string]Freedom{"spend": Fixed, "temp_budget_increase": Fixed, "temp_budget_expiry": Fixed}}
 	case KeyUpdate, KeyRegenerate:

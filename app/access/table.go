@@ -177,8 +177,10 @@ var table = index(
 	rule{action: KeyList, route: "/key/list", viewer: anything, user: keysSeen, reader: keysSeen, bare: itself, hide: hideOwnList},
 	rule{action: KeyAliases, route: "/key/aliases", viewer: anything, user: keysSeen, reader: keysSeen, bare: itself, hide: hideOwnList},
 	rule{action: KeyUpdate, route: "/key/update", write: true, user: own | teamAdmin, see: KeyInfo},
-	rule{action: KeyBulkUpdate, route: "/key/bulk_update", write: true, refusal: "Only proxy admins can update keys in bulk. Your role=%s",
-		refusalKind: fault.Forbidden, refusalType: "auth_error"},
+	rule{
+		action: KeyBulkUpdate, route: "/key/bulk_update", write: true, refusal: "Only proxy admins can update keys in bulk. Your role=%s",
+		refusalKind: fault.Forbidden, refusalType: "auth_error",
+	},
 	rule{action: KeyDelete, route: "/key/delete", write: true, user: own | teamAdmin, see: KeyInfo, hide: hideForbid},
 	rule{action: KeyRegenerate, route: "/key/regenerate", write: true, user: own | teamAdmin, see: KeyInfo, hide: hideForbid},
 	rule{action: KeyBlock, route: "/key/block", write: true, user: teamAdmin, see: KeyInfo},
@@ -216,8 +218,10 @@ var table = index(
 	rule{action: TeamModels, route: "/team/model/add", write: true, user: teamAdmin | orgAdmin, see: TeamInfo},
 	rule{action: TeamCallback, route: "/team/{team_id}/callback", write: true},
 
-	rule{action: OrgNew, route: "/organization/new", write: true, refusal: "Only admins can create orgs. Your role=%s",
-		refusalKind: fault.Unauthenticated, refusalType: "auth_error"},
+	rule{
+		action: OrgNew, route: "/organization/new", write: true, refusal: "Only admins can create orgs. Your role=%s",
+		refusalKind: fault.Unauthenticated, refusalType: "auth_error",
+	},
 	rule{action: OrgInfo, route: "/organization/info", viewer: anything, user: orgMember, reader: orgMember},
 	rule{action: OrgList, route: "/organization/list", viewer: anything, user: orgMember, reader: orgMember},
 	rule{action: OrgUpdate, route: "/organization/update", write: true},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/google/uuid"
@@ -158,12 +159,13 @@ func (k *Keys) askRule(ctx context.Context, who access.Actor, in *NewKey) error 
 	data := map[string]any{}
 	body := in.Body
 	if len(body) == 0 {
-		body = formBody(in)
-	}
-	if len(body) > 0 {
-		if err := json.Unmarshal(body, &data); err != nil {
-			return fault.New(fault.Invalid, "the body is not a JSON object").WithCause(err)
+		var err error
+		if body, err = formBody(in); err != nil {
+			return err
 		}
+	}
+	if err := json.Unmarshal(body, &data); err != nil {
+		return fault.New(fault.Invalid, "the body is not a JSON object").WithCause(err)
 	}
 	via := in.Via
 	if via == "" {
@@ -183,26 +185,18 @@ func (k *Keys) askRule(ctx context.Context, who access.Actor, in *NewKey) error 
 }
 
 // formBody writes the sent fields of a form as the body that an API caller would have sent.
-func formBody(in *NewKey) []byte {
-	body := map[string]any{}
-	names := sent(in)
-	text, err := json.Marshal(in)
+func formBody(in *NewKey) ([]byte, error) {
+	text, err := json.Marshal(in.KeyFields)
 	if err != nil {
-		return nil
+		return nil, fmt.Errorf("encode the form: %w", err)
 	}
-	var all map[string]any
-	if json.Unmarshal(text, &all) != nil {
-		return nil
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(text, &all); err != nil {
+		return nil, fmt.Errorf("encode the form: %w", err)
 	}
-	for _, name := range names {
-		body[name] = all[name]
-	}
-	delete(body, "key")
-	text, err = json.Marshal(body)
-	if err != nil {
-		return nil
-	}
-	return text
+	names := sent(&in.KeyFields)
+	maps.DeleteFunc(all, func(name string, _ json.RawMessage) bool { return !slices.Contains(names, name) })
+	return json.Marshal(all)
 }
 
 func isServiceAccount(metadata Opt[models.JSON]) bool {

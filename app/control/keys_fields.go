@@ -144,7 +144,7 @@ func (f *KeyFields) apply(k *models.Key, now time.Time) error {
 	if k.Metadata, err = mergeMetadata(k.Metadata, f.Metadata, f.Tags); err != nil {
 		return err
 	}
-	k.Extra, err = mergeExtra(k.Extra, f.StoredFields.byName())
+	k.Extra, err = mergeExtra(k.Extra, f.byName())
 	return err
 }
 

@@ -162,8 +162,10 @@ func (k *Keys) Options(ctx context.Context, who access.Actor, teamID string) (*K
 		return nil, err
 	}
 	if b := p.LiteLLM.UpperBound; b != nil {
-		out.Bounds = KeyBounds{MaxBudget: b.MaxBudget, BudgetDuration: b.BudgetDuration.String(), Duration: b.Duration.String(),
-			TPMLimit: b.TPMLimit, RPMLimit: b.RPMLimit, MaxParallel: b.MaxParallel}
+		out.Bounds = KeyBounds{
+			MaxBudget: b.MaxBudget, BudgetDuration: b.BudgetDuration.String(), Duration: b.Duration.String(),
+			TPMLimit: b.TPMLimit, RPMLimit: b.RPMLimit, MaxParallel: b.MaxParallel,
+		}
 		out.MayNeverEnd = b.Duration.IsNever()
 	}
 	out.DefaultModel = slices.Clone(p.LiteLLM.DefaultKey.Models)

@@ -357,8 +357,10 @@ func TestSSOTeams(t *testing.T) {
 	e := lite(t)
 	e.team("known")
 	e.policy.Gatehouse.SSOTeamSync = config.SyncAdd
-	p := control.SSOProfile{Provider: "generic", Issuer: "i", Subject: "ana", Email: "ana@example.org", GroupsKnown: true,
-		Groups: []control.SSOGroup{{ID: "known"}, {ID: "unknown", Name: "Unknown"}}}
+	p := control.SSOProfile{
+		Provider: "generic", Issuer: "i", Subject: "ana", Email: "ana@example.org", GroupsKnown: true,
+		Groups: []control.SSOGroup{{ID: "known"}, {ID: "unknown", Name: "Unknown"}},
+	}
 	in := func() *access.Actor {
 		t.Helper()
 		_, err := e.Users.SignInSSO(t.Context(), from("192.0.2.1"), p)

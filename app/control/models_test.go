@@ -10,7 +10,10 @@ import (
 	"gatehouse/models/fault"
 )
 
-func model(t *testing.T, body string) control.ModelParams { return parse[control.ModelParams](t, body) }
+func model(t *testing.T, body string) control.ModelParams {
+	t.Helper()
+	return parse[control.ModelParams](t, body)
+}
 
 func TestModelNew(t *testing.T) {
 	t.Parallel()
@@ -106,8 +109,10 @@ func TestModelSight(t *testing.T) {
 	}
 	e.models.deployments = []*models.Deployment{
 		{ID: "d1", ModelName: "gpt-4", Provider: "openai", FromConfig: true, Params: map[string]any{"model": "openai/gpt-4", "api_base": "https://inside.example"}, AccessGroups: []string{"beta-models"}},
-		{ID: "d2", ModelName: "gpt-4o", Provider: "azure", FromConfig: true}, {ID: "d3", ModelName: "gpt-4o", Provider: "openai"},
-		{ID: "d4", ModelName: "gpt-3.5-turbo"}, {ID: "d5", ModelName: "own", TeamID: "core"},
+		{ID: "d2", ModelName: "gpt-4o", Provider: "azure", FromConfig: true},
+		{ID: "d3", ModelName: "gpt-4o", Provider: "openai"},
+		{ID: "d4", ModelName: "gpt-3.5-turbo"},
+		{ID: "d5", ModelName: "own", TeamID: "core"},
 	}
 	ids := func(who access.Actor) string {
 		t.Helper()

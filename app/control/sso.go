@@ -246,7 +246,7 @@ func (u *Users) syncTeams(ctx context.Context, tx *store.Store, actor access.Act
 		if !known {
 			continue
 		}
-		if _, err := u.join(ctx, tx, actor, g.ID, userID, models.TeamMember, Opt[models.Nano]{}); err != nil {
+		if err := u.join(ctx, tx, actor, g.ID, userID, models.TeamMember, Opt[models.Nano]{}); err != nil {
 			return err
 		}
 	}

@@ -120,8 +120,7 @@ func (t *Teams) firstMembers(ctx context.Context, tx *store.Store, who access.Ac
 	if named || who.UserID == "" {
 		return nil
 	}
-	_, err := t.join(ctx, tx, who, team.ID, who.UserID, models.TeamAdmin, Opt[models.Nano]{})
-	return err
+	return t.join(ctx, tx, who, team.ID, who.UserID, models.TeamAdmin, Opt[models.Nano]{})
 }
 
 // withTeam is the actor as admin of a team that they are making.

@@ -175,9 +175,7 @@ func (u *Users) update(ctx context.Context, tx *store.Store, who access.Actor, i
 	if f.Role.Has() && f.Role.Value != user.Role && user.MaxBudget == nil {
 		f.internalBudget(&u.policy().LiteLLM)
 	}
-	if err := f.apply(user); err != nil {
-		return nil, err
-	}
+	f.apply(user)
 	if hash != "" {
 		user.PasswordHash = hash
 	}

@@ -154,9 +154,7 @@ func (b *base) insertUser(ctx context.Context, tx *store.Store, who access.Actor
 	if user.ID == "" {
 		user.ID = uuid.NewString()
 	}
-	if err := in.apply(user); err != nil {
-		return nil, err
-	}
+	in.apply(user)
 	b.stampNew(&user.Audit, who)
 	if err := b.checkUserFree(ctx, tx, user); err != nil {
 		return nil, err
@@ -182,7 +180,7 @@ func (b *base) insertUser(ctx context.Context, tx *store.Store, who access.Actor
 		if err != nil {
 			return nil, err
 		}
-		if _, err := b.join(ctx, tx, who, p.TeamID, user.ID, role, p.MaxBudget); err != nil {
+		if err := b.join(ctx, tx, who, p.TeamID, user.ID, role, p.MaxBudget); err != nil {
 			return nil, err
 		}
 	}

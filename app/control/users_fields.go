@@ -55,7 +55,7 @@ func checkID(name, id string) error {
 }
 
 // apply writes the sent fields to the row but for the password, which the caller hashes first.
-func (f *UserFields) apply(u *models.User) error {
+func (f *UserFields) apply(u *models.User) {
 	setText(&u.Email, f.Email)
 	setText(&u.Alias, f.Alias)
 	setText(&u.SSOUserID, f.SSOID)
@@ -73,7 +73,6 @@ func (f *UserFields) apply(u *models.User) error {
 	if f.Blocked.Sent {
 		u.Blocked = f.Blocked.Or(false)
 	}
-	return nil
 }
 
 // permit refuses the sent fields that the actor may not set on this person.
@@ -108,7 +107,7 @@ func (f *UserFields) same(name string, u *models.User) bool {
 	case "metadata":
 		return sameJSON(f.Metadata.Value, u.Metadata)
 	}
-	same, _ := f.LimitFields.compare(name, &u.Limits)
+	same, _ := f.compare(name, &u.Limits)
 	return same
 }
 

@@ -12,7 +12,10 @@ import (
 	"gatehouse/models/fault"
 )
 
-func newUser(t *testing.T, body string) control.NewUser { return parse[control.NewUser](t, body) }
+func newUser(t *testing.T, body string) control.NewUser {
+	t.Helper()
+	return parse[control.NewUser](t, body)
+}
 
 func TestUserNewRefusals(t *testing.T) {
 	t.Parallel()

@@ -88,14 +88,21 @@ type exchange struct {
 // answer keeps the headers that gorilla/sessions sets; nothing else is written.
 type answer struct{ header http.Header }
 
-func (a answer) Header() http.Header         { return a.header }
+// Header is where gorilla/sessions puts cookies.
+func (a answer) Header() http.Header { return a.header }
+
+// Write drops a body: there is none.
 func (a answer) Write(p []byte) (int, error) { return len(p), nil }
-func (a answer) WriteHeader(int)             {}
-func (a answer) copyTo(c *fiber.Ctx)         { a.each(func(v string) { c.Append(fiber.HeaderSetCookie, v) }) }
-func (a answer) each(fn func(cookie string)) {
-	for _, v := range a.header["Set-Cookie"] {
-		fn(v)
+
+// WriteHeader drops a status: the handler has its own.
+func (a answer) WriteHeader(int) {}
+
+// moveTo puts the cookies into the real answer.
+func (a answer) moveTo(c *fiber.Ctx) {
+	for _, cookie := range a.header["Set-Cookie"] {
+		c.Append(fiber.HeaderSetCookie, cookie)
 	}
+	a.header.Del("Set-Cookie")
 }
 
 const localExchange = "gatehouse.session"
@@ -145,8 +152,7 @@ func (m *Manager) Start(c *fiber.Ctx, userID string, role models.Role, method st
 	}
 	// Whatever else this request asks, it asks of the new session.
 	old.ID, old.IsNew, old.Values = fresh.ID, false, fresh.Values
-	x.w.copyTo(c)
-	x.w.header.Del("Set-Cookie")
+	x.w.moveTo(c)
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	return nil
 }
@@ -222,8 +228,7 @@ func (m *Manager) End(c *fiber.Ctx) error {
 	if err := m.store.Save(x.r, x.w, session); err != nil {
 		return err
 	}
-	x.w.copyTo(c)
-	x.w.header.Del("Set-Cookie")
+	x.w.moveTo(c)
 	delete(session.Values, rowKey{})
 	session.ID = ""
 	c.Set("Clear-Site-Data", `"cookies"`)

@@ -302,5 +302,7 @@ func TestOperator(t *testing.T) {
 	}
 }
 
-var _ session.Identity = (*control.Identity)(nil)
-var _ session.Auditor = (*control.Audit)(nil)
+var (
+	_ session.Identity = (*control.Identity)(nil)
+	_ session.Auditor  = (*control.Audit)(nil)
+)
