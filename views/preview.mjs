@@ -33,7 +33,7 @@ const browser = await chromium.launchPersistentContext(profile, {
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
 const axe = readFileSync(join(root, 'node_modules/axe-core/axe.min.js'), 'utf8');
-const names = [...new Set(readdirSync(pages).map((f) => f.replace(/\.(en|zh-CN)\.html$/, '')))].filter((n) => !wanted.length || wanted.includes(n)).sort();
+const names = [...new Set(readdirSync(pages).filter((f) => f.endsWith('.html')).map((f) => f.replace(/\.(en|zh-CN)\.html$/, '')))].filter((n) => !wanted.length || wanted.includes(n)).sort();
 const sizes = [{ name: 'wide', width: 1440, height: 900 }, { name: 'mobile', width: 390, height: 844 }, { name: 'small', width: 320, height: 640 }];
 const quick = !!process.env.PREVIEW_QUICK;
 let problems = 0;

@@ -29,10 +29,12 @@ func plainRows(c i18n.Locale) []keys.Row {
 
 func logDetail(c i18n.Locale) logs.Detail {
 	l := c.Lang
-	return logs.Detail{ID: "01JD8Z5T7MQK3", Back: "/ui/logs", Status: "429", At: c.Minute(ago(9 * time.Minute)), Error: "Rate limit exceeded.",
+	return logs.Detail{
+		ID: "01JD8Z5T7MQK3", Back: "/ui/logs", Status: "429", At: c.Minute(ago(9 * time.Minute)), Error: "Rate limit exceeded.",
 		Facts:    []ui.Fact{{Term: l.Model(), Text: "claude-sonnet-4-5", Mono: true}, {Term: l.APIKey(), Text: "checkout-assistant", Href: "/ui/keys/2"}, {Term: l.Cost(), Text: "$0.0083"}},
 		Timeline: []logs.Moment{{Label: l.StepQueue(), At: "+2 ms", Share: 1}, {Label: l.StepRetry("azure-eu"), At: "+140 ms", Start: 5, Share: 20, Bad: true}, {Label: l.StepFirstToken(), At: "+420 ms", Start: 25, Share: 30}, {Label: l.StepEnd(), At: "+1.4 s", Start: 55, Share: 45}},
-		Body:     &logs.Body{Request: "{\n  \"model\": \"claude-sonnet-4-5\"\n}", Answer: "{\n  \"id\": \"1\"\n}", Headers: []ui.Fact{{Term: "user-agent", Text: "openai-python/2.1"}}, Missing: l.NoBodyTooBig("64 KB")}, Curl: "curl https://llm.acme.dev/v1/chat/completions -d '{}'"}
+		Body:     &logs.Body{Request: "{\n  \"model\": \"claude-sonnet-4-5\"\n}", Answer: "{\n  \"id\": \"1\"\n}", Headers: []ui.Fact{{Term: "user-agent", Text: "openai-python/2.1"}}, Missing: l.NoBodyTooBig("64 KB")}, Curl: "curl https://llm.acme.dev/v1/chat/completions -d '{}'",
+	}
 }
 
 func logList(c i18n.Locale) logs.List {
@@ -40,9 +42,11 @@ func logList(c i18n.Locale) logs.List {
 	row := func(id string, d time.Duration, ok bool, status, model, cache string) logs.Row {
 		return logs.Row{ID: id, Href: "/ui/logs?log=" + id, At: c.Second(ago(d)), OK: ok, Status: status, Model: model, Key: "checkout-assistant", KeyHref: "/ui/keys/2", In: "1,204", Out: "310", Cost: "$0.0083", Latency: l.Took(1420 * time.Millisecond), Cache: cache}
 	}
-	return logs.List{URL: "/ui/logs", Ranges: []ui.Option{{Value: "24h", Label: l.LastHours(24), Selected: true}, {Value: "7d", Label: l.LastDays(7)}}, Statuses: []ui.Option{{Value: "all", Label: l.All(), Selected: true}, {Value: "ok", Label: l.StatusOK()}, {Value: "failed", Label: l.StatusFailed()}},
+	return logs.List{
+		URL: "/ui/logs", Ranges: []ui.Option{{Value: "24h", Label: l.LastHours(24), Selected: true}, {Value: "7d", Label: l.LastDays(7)}}, Statuses: []ui.Option{{Value: "all", Label: l.All(), Selected: true}, {Value: "ok", Label: l.StatusOK()}, {Value: "failed", Label: l.StatusFailed()}},
 		Models: []ui.Option{{Value: "", Label: l.ModelAll()}}, Keys: []ui.Option{{Value: "", Label: l.All()}}, Count: logs.Count{URL: "/ui/logs/count", Text: l.RequestCount(48210), New: l.NewRequests(3), Href: "/ui/logs"},
-		Table: logs.Table{Pager: ui.Pager{List: "list", Summary: l.RequestCount(25), Next: "/ui/logs?before=9"}, Rows: []logs.Row{row("a1", 10*time.Second, true, "200", "claude-sonnet-4-5", ""), row("a2", time.Minute, true, "200", "gpt-5-mini", l.CacheHit()), row("a3", 9*time.Minute, false, "429", "claude-sonnet-4-5", ""), row("a4", 20*time.Hour, true, "200", "text-embedding-3-large", "")}}}
+		Table: logs.Table{Pager: ui.Pager{List: "list", Summary: l.RequestCount(25), Next: "/ui/logs?before=9"}, Rows: []logs.Row{row("a1", 10*time.Second, true, "200", "claude-sonnet-4-5", ""), row("a2", time.Minute, true, "200", "gpt-5-mini", l.CacheHit()), row("a3", 9*time.Minute, false, "429", "claude-sonnet-4-5", ""), row("a4", 20*time.Hour, true, "200", "text-embedding-3-large", "")}},
+	}
 }
 
 func auditList(c i18n.Locale) audit.List {
@@ -54,7 +58,8 @@ func auditList(c i18n.Locale) audit.List {
 }
 
 func settingsSection(l i18n.Lang) settings.Section {
-	return settings.Section{Title: l.SectionMail(), Lead: l.SettingsLead(), Action: "/ui/settings/mail", Version: "1", Tabs: []ui.Tab{{Label: l.SectionGeneral(), Href: "/ui/settings/general"}, {Label: l.SectionMail(), Href: "/ui/settings/mail", Current: true}},
+	return settings.Section{
+		Title: l.SectionMail(), Lead: l.SettingsLead(), Action: "/ui/settings/mail", Version: "1", Tabs: []ui.Tab{{Label: l.SectionGeneral(), Href: "/ui/settings/general"}, {Label: l.SectionMail(), Href: "/ui/settings/mail", Current: true}},
 		Groups: []settings.Group{{Title: "SMTP", Settings: []settings.Setting{
 			{Name: "smtp_host", Label: "Host", Text: ui.Text{Value: "mail.acme.dev"}, Source: settings.FromEnvironment, Where: "SMTP_HOST"},
 			{Name: "smtp_port", Label: "Port", Kind: settings.KindNumber, Text: ui.Text{Value: "587"}, Source: settings.FromHere},
@@ -63,7 +68,8 @@ func settingsSection(l i18n.Lang) settings.Section {
 			{Name: "alert_budget", Label: l.Budget(), Kind: settings.KindMoney, Text: ui.Text{Error: l.ErrAmount()}, Source: settings.FromHere},
 			{Name: "recipients", Label: "Recipients", Kind: settings.KindLines, Source: settings.FromConfig, Where: "general_settings.alerting"},
 			{Name: "mode", Label: "Mode", Kind: settings.KindChoice, Options: []ui.Option{{Value: "a", Label: "A"}}, Source: settings.FromHere},
-		}}}, Tests: []settings.Test{{ID: "mail", Label: l.SendTestMail(), URL: "/ui/settings/mail/test", Result: &settings.Result{OK: true, Text: l.TestMailSent("maya@acme.dev")}}}}
+		}}}, Tests: []settings.Test{{ID: "mail", Label: l.SendTestMail(), URL: "/ui/settings/mail/test", Result: &settings.Result{OK: true, Text: l.TestMailSent("maya@acme.dev")}}},
+	}
 }
 
 func adminSamples() []sample {
@@ -78,8 +84,10 @@ func adminSamples() []sample {
 		{name: "model", path: "/ui/models/claude-sonnet-4-5", make: func(f layout.Frame, c i18n.Locale) templ.Component {
 			l := c.Lang
 			d := chart(c, "model-usage")
-			return models.DetailPage(f, models.Detail{Name: "claude-sonnet-4-5", Back: "/ui/models", APIURL: "/ui/api?model=claude-sonnet-4-5", Playground: "/ui/playground?model=claude-sonnet-4-5", Abilities: []string{l.AbilityVision()}, Facts: []ui.Fact{{Term: l.Context(), Text: "200K"}, {Term: l.PriceIn(), Text: "$3.00"}}, Chart: &d, Groups: []string{"default-models"},
-				Deployments: []models.Deployment{{ID: "d1", Model: "anthropic/claude-sonnet-4-5", Provider: "Anthropic", Where: "api.anthropic.com", Source: l.ConfigReadOnly(), Health: ui.Badge{Tone: ui.OK, Text: l.Healthy()}}, {ID: "d2", Model: "bedrock/claude", Provider: "Bedrock", Where: "eu-central-1", Source: l.StoredHere(), Health: ui.Badge{Tone: ui.Warn, Text: l.CoolingDown()}, Last: "429 throttled", At: c.Relative(ago(time.Minute)), EditURL: "/ui/models/deployments/d2", DeleteURL: "/ui/models/deployments/d2/delete"}}})
+			return models.DetailPage(f, models.Detail{
+				Name: "claude-sonnet-4-5", Back: "/ui/models", APIURL: "/ui/api?model=claude-sonnet-4-5", Playground: "/ui/playground?model=claude-sonnet-4-5", Abilities: []string{l.AbilityVision()}, Facts: []ui.Fact{{Term: l.Context(), Text: "200K"}, {Term: l.PriceIn(), Text: "$3.00"}}, Chart: &d, Groups: []string{"default-models"},
+				Deployments: []models.Deployment{{ID: "d1", Model: "anthropic/claude-sonnet-4-5", Provider: "Anthropic", Where: "api.anthropic.com", Source: l.ConfigReadOnly(), Health: ui.Badge{Tone: ui.OK, Text: l.Healthy()}}, {ID: "d2", Model: "bedrock/claude", Provider: "Bedrock", Where: "eu-central-1", Source: l.StoredHere(), Health: ui.Badge{Tone: ui.Warn, Text: l.CoolingDown()}, Last: "429 throttled", At: c.Relative(ago(time.Minute)), EditURL: "/ui/models/deployments/d2", DeleteURL: "/ui/models/deployments/d2/delete"}},
+			})
 		}},
 		{name: "model-add", part: true, open: true, make: func(f layout.Frame, c i18n.Locale) templ.Component {
 			return models.FormPart(f, models.Form{Action: "/ui/models/new", Back: "/ui/models", Key: ui.Text{Help: c.SecretNotSet()}})
@@ -98,9 +106,11 @@ func adminSamples() []sample {
 		}},
 		{name: "api", path: "/ui/api", make: func(f layout.Frame, c i18n.Locale) templ.Component {
 			l := c.Lang
-			return apiref.Page(f, apiref.Reference{URL: "/ui/api", Base: f.APIBase, OpenAPI: "/openapi.json", Keys: []ui.Option{{Value: "1", Label: "checkout-assistant"}}, Models: []ui.Option{{Value: "gpt-5-mini", Label: "gpt-5-mini"}}, Snippets: ui.Snippets(f.APIBase, "gpt-5-mini", ""),
+			return apiref.Page(f, apiref.Reference{
+				URL: "/ui/api", Base: f.APIBase, OpenAPI: "/openapi.json", Keys: []ui.Option{{Value: "1", Label: "checkout-assistant"}}, Models: []ui.Option{{Value: "gpt-5-mini", Label: "gpt-5-mini"}}, Snippets: ui.Snippets(f.APIBase, "gpt-5-mini", ""),
 				Endpoints: []apiref.Endpoint{{Method: "POST", Path: "/v1/chat/completions", Text: l.RefChat()}, {Method: "GET", Path: "/v1/models", Text: l.RefModels()}},
-				Errors:    []apiref.Error{{Status: "401", Code: "token_not_found_in_db", Text: l.RefErr401()}, {Status: "429", Code: "budget_exceeded", Text: l.RefErr429Budget()}}})
+				Errors:    []apiref.Error{{Status: "401", Code: "token_not_found_in_db", Text: l.RefErr401()}, {Status: "429", Code: "budget_exceeded", Text: l.RefErr429Budget()}},
+			})
 		}},
 		{name: "audit", path: "/ui/audit", make: func(f layout.Frame, c i18n.Locale) templ.Component { return audit.Page(f, auditList(c)) }},
 		{name: "audit-drawer", path: "/ui/audit?entry=1", make: func(f layout.Frame, c i18n.Locale) templ.Component {

@@ -83,12 +83,15 @@ func keyDetail(c i18n.Locale, tab string) keys.Detail {
 	l := c.Lang
 	row := keyRows(c)[1]
 	base := "/ui/keys/" + row.ID
-	v := keys.Detail{ID: "5f0ce1b2c3d4e5f60718293a4b5c6d7e8f9001122334455667788990aabbccdd", Name: row.Name, Short: row.Short, State: row.State, Links: row.Links, Back: "/ui/keys",
-		Tabs: []ui.Tab{{Label: l.Overview(), Href: base, Current: tab == ""}, {Label: l.Usage(), Href: base + "?tab=usage", Current: tab == "usage"}, {Label: l.Settings(), Href: base + "?tab=settings", Current: tab == "settings"}, {Label: l.Activity(), Href: base + "?tab=activity", Current: tab == "activity"}}}
+	v := keys.Detail{
+		ID: "5f0ce1b2c3d4e5f60718293a4b5c6d7e8f9001122334455667788990aabbccdd", Name: row.Name, Short: row.Short, State: row.State, Links: row.Links, Back: "/ui/keys",
+		Tabs: []ui.Tab{{Label: l.Overview(), Href: base, Current: tab == ""}, {Label: l.Usage(), Href: base + "?tab=usage", Current: tab == "usage"}, {Label: l.Settings(), Href: base + "?tab=settings", Current: tab == "settings"}, {Label: l.Activity(), Href: base + "?tab=activity", Current: tab == "activity"}},
+	}
 	stats := []ui.Stat{{Label: l.SpendThisMonth(), Value: "$412.80", Note: l.OfBudget("$600") + " · " + l.Resets("1 Dec")}, {Label: l.Requests24h(), Value: "4,120", Note: l.FailedShare("0.2%")}, {Label: l.LastUsed(), Value: c.Relative(ago(2 * time.Minute)).Text}, {Label: l.Expires(), Value: l.Never()}}
 	switch tab {
 	case "":
-		v.Overview = &keys.Overview{Stats: stats, Chart: chart(c, "key-spend"), LogsURL: "/ui/logs?key=x",
+		v.Overview = &keys.Overview{
+			Stats: stats, Chart: chart(c, "key-spend"), LogsURL: "/ui/logs?key=x",
 			Limits:   []ui.Fact{{Term: l.Budget(), Text: "$600 " + l.PerMonth(), Note: l.SetByKey()}, {Term: l.RequestsPerMin(), Text: "600", Note: l.SetByTeam("Checkout")}, {Term: l.TokensPerMin(), Text: l.NoLimitHint()}},
 			Facts:    []ui.Fact{{Term: l.Models(), Chips: []string{"claude-sonnet-4-5", "gpt-5-mini", "gemini-2.5-pro"}}, {Term: l.Team(), Text: "Checkout", Href: "/ui/teams/t1"}, {Term: l.Owner(), Text: "Maya Okafor"}, {Term: l.CreatedBy(), Text: l.ByWhom(c.Date(ago(1000*time.Hour)), "Maya Okafor")}},
 			Requests: []keys.Request{{At: c.Relative(ago(2 * time.Minute)), OK: true, Status: "200", Model: "claude-sonnet-4-5", Tokens: l.InAndOut("1,204", "310"), Cost: "$0.0083", Href: "/ui/logs?log=1"}, {At: c.Relative(ago(9 * time.Minute)), Status: "429", Model: "gpt-5-mini", Tokens: l.InAndOut("88", "0"), Cost: "$0.00", Href: "/ui/logs?log=2"}},

@@ -19,16 +19,20 @@ func teamForm(l i18n.Lang, page bool) teams.Form {
 
 func teamDetail(c i18n.Locale, tab string) teams.Detail {
 	l := c.Lang
-	v := teams.Detail{ID: "0ac95f21-7b7e-4b44-9d7e-0f0f0f0f0f0f", Name: "Checkout", Back: "/ui/teams", BlockURL: "/ui/teams/1/block", DeleteURL: "/ui/teams/1/delete",
+	v := teams.Detail{
+		ID: "0ac95f21-7b7e-4b44-9d7e-0f0f0f0f0f0f", Name: "Checkout", Back: "/ui/teams", BlockURL: "/ui/teams/1/block", DeleteURL: "/ui/teams/1/delete",
 		Stats: []ui.Stat{{Label: l.SpendThisMonth(), Value: "$467.77", Note: l.OfBudget("$800")}, {Label: l.Members(), Value: "6"}, {Label: l.APIKeys(), Value: "4"}},
-		Tabs:  []ui.Tab{{Label: l.Members(), Href: "/ui/teams/1", Current: tab == ""}, {Label: l.APIKeys(), Href: "/ui/teams/1?tab=keys", Current: tab == "keys"}, {Label: l.Settings(), Href: "/ui/teams/1?tab=settings", Current: tab == "settings"}}}
+		Tabs:  []ui.Tab{{Label: l.Members(), Href: "/ui/teams/1", Current: tab == ""}, {Label: l.APIKeys(), Href: "/ui/teams/1?tab=keys", Current: tab == "keys"}, {Label: l.Settings(), Href: "/ui/teams/1?tab=settings", Current: tab == "settings"}},
+	}
 	switch tab {
 	case "":
-		v.Members = &teams.Members{AddURL: "/ui/teams/1/members", Email: ui.Text{Value: "x", Error: l.ErrEmail()}, Role: []ui.Option{{Value: "user", Label: l.RoleTeamMember()}, {Value: "admin", Label: l.RoleTeamAdmin()}}, Pager: tabPager(l, "tab"),
+		v.Members = &teams.Members{
+			AddURL: "/ui/teams/1/members", Email: ui.Text{Value: "x", Error: l.ErrEmail()}, Role: []ui.Option{{Value: "user", Label: l.RoleTeamMember()}, {Value: "admin", Label: l.RoleTeamAdmin()}}, Pager: tabPager(l, "tab"),
 			Rows: []teams.Member{
 				{UserID: "u1", Person: ui.Person{Name: "Maya Okafor"}, Email: "maya@acme.dev", Href: "/ui/users/u1", Role: l.RoleTeamAdmin(), Spend: spend(l, 412*usd, 600*usd), Keys: "2", EditURL: "/ui/teams/1/members/u1", RemoveURL: "/ui/teams/1/members/u1/remove"},
 				{UserID: "u2", Person: ui.Person{Name: "Priya Nair"}, Email: "priya@acme.dev", Role: l.RoleTeamMember(), Spend: spend(l, 54*usd, 0), Keys: "1"},
-			}}
+			},
+		}
 	case "keys":
 		v.Keys = &teams.Keys{CreateURL: "/ui/keys/new?team_id=1", Rows: plainRows(c), Pager: tabPager(l, "tab")}
 	case "settings":
@@ -40,22 +44,27 @@ func teamDetail(c i18n.Locale, tab string) teams.Detail {
 
 func userList(c i18n.Locale) users.List {
 	l := c.Lang
-	return users.List{URL: "/ui/users", InviteURL: "/ui/users/invite", ImportURL: "/ui/users/import",
+	return users.List{
+		URL: "/ui/users", InviteURL: "/ui/users/invite", ImportURL: "/ui/users/import",
 		States: []ui.Option{{Value: "all", Label: l.All(), Note: "34", Selected: true}, {Value: "active", Label: l.StateActive(), Note: "30"}, {Value: "invited", Label: l.StateInvited(), Note: "3"}, {Value: "blocked", Label: l.StateBlocked(), Note: "1"}},
 		Roles:  []ui.Option{{Value: "", Label: l.RoleAll()}, {Value: "proxy_admin", Label: l.RoleAdmin()}},
 		Teams:  []ui.Option{{Value: "", Label: l.TeamAll()}, {Value: "t1", Label: "Checkout"}},
-		Table: users.Table{Email: sortLink(l.Email(), "user_email", ""), Role: sortLink(l.Role(), "user_role", ""), Spend: sortLink(l.Spend(), "spend", ""), Seen: sortLink(l.LastActive(), "last_active", "descending"), Pager: pager(l),
+		Table: users.Table{
+			Email: sortLink(l.Email(), "user_email", ""), Role: sortLink(l.Role(), "user_role", ""), Spend: sortLink(l.Spend(), "spend", ""), Seen: sortLink(l.LastActive(), "last_active", "descending"), Pager: pager(l),
 			Rows: []users.Row{
 				{ID: "u1", Name: "Maya Okafor", Email: "maya@acme.dev", Href: "/ui/users/u1", Role: l.RoleAdmin(), Teams: ui.Chips{Names: []string{"Checkout", "Platform"}}, Spend: spend(l, 7*usd, 25*usd), Keys: "3", Seen: c.Relative(ago(2 * time.Minute)), State: users.Active},
 				{ID: "u2", Name: "李伟", Email: "li.wei@acme.dev", Href: "/ui/users/u2", Role: l.RoleInternalUser(), Teams: ui.Chips{Names: []string{"Platform"}}, Spend: spend(l, 42*usd/100, 0), Keys: "1", Seen: c.Relative(ago(80 * time.Hour)), State: users.Active},
 				{ID: "u3", Name: "noor@acme.dev", Email: "noor@acme.dev", Href: "/ui/users/u3", Role: l.RoleInternalViewer(), Spend: spend(l, 0, 10*usd), Keys: "0", State: users.Invited},
 				{ID: "u4", Name: "Tomás Silva", Email: "tomas@acme.dev", Href: "/ui/users/u4", Role: l.RoleInternalUser(), Teams: ui.Chips{Names: []string{"Research"}}, Spend: spend(l, 25*usd, 25*usd), Keys: "1", Seen: c.Relative(ago(500 * time.Hour)), State: users.Blocked},
-			}}}
+			},
+		},
+	}
 }
 
 func userDetail(c i18n.Locale) users.Detail {
 	l := c.Lang
-	return users.Detail{ID: "u2", Name: "李伟", Email: "li.wei@acme.dev", State: users.Active, Back: "/ui/users", BlockURL: "/ui/users/u2/block", DeleteURL: "/ui/users/u2/delete", EndURL: "/ui/users/u2/sessions/end", InviteURL: "/ui/users/u2/invite",
+	return users.Detail{
+		ID: "u2", Name: "李伟", Email: "li.wei@acme.dev", State: users.Active, Back: "/ui/users", BlockURL: "/ui/users/u2/block", DeleteURL: "/ui/users/u2/delete", EndURL: "/ui/users/u2/sessions/end", InviteURL: "/ui/users/u2/invite",
 		Stats: []ui.Stat{{Label: l.SpendThisMonth(), Value: "$0.42", Note: l.NoLimit()}, {Label: l.APIKeys(), Value: "1"}, {Label: l.LastActive(), Value: c.Relative(ago(80 * time.Hour)).Text}},
 		Facts: []ui.Fact{{Term: l.UserID(), Text: "e9d45c7c-0000-4000-8000-000000000001", Mono: true, Copy: true}, {Term: l.SignsInBy(), Text: "Okta"}, {Term: l.CreatedBy(), Time: c.Calendar(ago(5000 * time.Hour))}},
 		Teams: []users.TeamLine{{Name: "Platform", Href: "/ui/teams/2", Role: l.RoleTeamMember(), Spend: spend(l, 42*usd/100, 50*usd)}}, Keys: keyRows(c)[6:7], KeysURL: "/ui/keys?user_id=u2",

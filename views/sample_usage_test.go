@@ -67,10 +67,12 @@ func usagePage(c i18n.Locale, tab string) usage.Usage {
 	case "caching":
 		v.Tabs[6].Current = true
 		data.ID, data.Pace = "saved", 0
-		v.Body = usage.Body{Cache: &usage.Cache{Off: true, OffReason: l.CacheOff(), Chart: data,
+		v.Body = usage.Body{Cache: &usage.Cache{
+			Off: true, OffReason: l.CacheOff(), Chart: data,
 			Response: []ui.Stat{{Label: l.Hits(), Value: "18,204"}, {Label: l.HitRate(), Value: "4.1%"}, {Label: l.Saved(), Value: "$91.20", Help: l.SavedResponseHelp()}},
 			Prompt:   []ui.Stat{{Label: l.CachedTokens(), Value: "214M"}, {Label: l.CacheWritten(), Value: "9.1M"}, {Label: l.Saved(), Value: "$365.73", Help: l.SavedPromptHelp()}},
-			Rows:     []usage.CacheRow{{Model: "claude-sonnet-4-5", Hits: "12,104", Rate: "5.1%", CachedIn: "180M", Saved: "$301.11"}}}}
+			Rows:     []usage.CacheRow{{Model: "claude-sonnet-4-5", Hits: "12,104", Rate: "5.1%", CachedIn: "180M", Saved: "$301.11"}},
+		}}
 	case "failed":
 		v.Tabs[0].Current = true
 		v.Tab, v.Body = "", usage.Body{Failure: &ui.Failure{Text: l.SomethingWrongShort(), Retry: "/ui/usage", RequestID: "01JD8Z5T7M"}}

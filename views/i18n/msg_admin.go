@@ -13,6 +13,7 @@ func (l Lang) ChangeDeployment() string { return l.pick("Change deployment", "�
 func (l Lang) SearchModels() string     { return l.pick("Search models", "搜索模型") }
 func (l Lang) SearchModelsHint() string { return l.pick("Name or provider", "名称或供应商") }
 func (l Lang) NoModelsMatch() string    { return l.pick("No models match.", "没有匹配的模型。") }
+
 func (l Lang) NoModelsYet() string {
 	return l.pick("No models yet. An admin adds them here or in config.yaml.", "还没有模型。管理员可在此处或 config.yaml 中添加。")
 }
@@ -27,6 +28,7 @@ func (l Lang) PriceOut() string    { return l.pick("Out, per 1M", "输出 / 百�
 func (l Lang) PriceInLong() string {
 	return l.pick("Price in, per 1M tokens", "输入价格（每百万词元）")
 }
+
 func (l Lang) PriceOutLong() string {
 	return l.pick("Price out, per 1M tokens", "输出价格（每百万词元）")
 }
@@ -94,9 +96,11 @@ func (l Lang) Latency() string     { return l.pick("Latency", "耗时") }
 func (l Lang) Cache() string       { return l.pick("Cache", "缓存") }
 func (l Lang) CacheHit() string    { return l.pick("Hit", "命中") }
 func (l Lang) NoLogsMatch() string { return l.pick("No requests match.", "没有匹配的请求。") }
+
 func (l Lang) NoLogsYet() string {
 	return l.pick("No requests in this range.", "此时间范围内没有请求。")
 }
+
 func (l Lang) LastHours(n int64) string {
 	return l.count(n, "Last %s hour", "Last %s hours", "最近 %s 小时")
 }
@@ -106,6 +110,7 @@ func (l Lang) ModelAll() string     { return l.pick("Model: All", "模型：全�
 func (l Lang) RequestCount(n int64) string {
 	return l.count(n, "%s request", "%s requests", "%s 个请求")
 }
+
 func (l Lang) NewRequests(n int64) string {
 	return l.count(n, "%s new request", "%s new requests", "%s 个新请求")
 }
@@ -123,28 +128,37 @@ func (l Lang) RequestBody() string { return l.pick("Request body", "请求正文
 func (l Lang) AnswerBody() string  { return l.pick("Answer", "回答") }
 func (l Lang) HeadersKept() string { return l.pick("Headers kept", "保留的请求头") }
 func (l Lang) ShowBodies() string  { return l.pick("Show request and answer", "显示请求与回答") }
-func (l Lang) AsCurl() string      { return l.pick("As curl, without the key", "curl（不含密钥）") }
+
+func (l Lang) AsCurl() string { return l.pick("As curl, without the key", "curl（不含密钥）") }
+
 func (l Lang) NoBodyOff() string {
 	return l.pick("Request and answer were not kept: storage is off.", "未保留请求与回答：存储已关闭。")
 }
+
 func (l Lang) NoBodyOptOut() string {
 	return l.pick("Request and answer were not kept: the caller opted out.", "未保留请求与回答：调用方选择不保留。")
 }
+
 func (l Lang) NoBodyTooBig(size string) string {
 	return l.fill("Request and answer were not kept: they are over %s.", "未保留请求与回答：超过 %s。", size)
 }
+
 func (l Lang) NoBodyDeleted(days int64) string {
 	return l.fill("Request and answer were deleted after %s.", "请求与回答已在 %s后删除。", l.Days(days))
 }
+
 func (l Lang) NoBodyFailed() string {
 	return l.pick("There is no answer: the request failed before one.", "没有回答：请求在此之前失败。")
 }
+
 func (l Lang) NoBodyUnknown() string {
 	return l.pick("Why request and answer are missing is not known.", "缺少请求与回答的原因未知。")
 }
+
 func (l Lang) LogsOff() string {
 	return l.pick("Request logs are turned off in config.yaml.", "config.yaml 中已关闭请求日志。")
 }
+
 func (l Lang) LogGone() string {
 	return l.pick("This request does not exist, or you may not see it.", "此请求不存在，或您无权查看。")
 }
@@ -152,9 +166,11 @@ func (l Lang) LogGone() string {
 func (l Lang) APILead() string {
 	return l.pick("Put the base URL and a key into any OpenAI client.", "把基础 URL 和密钥填入任意 OpenAI 客户端即可。")
 }
+
 func (l Lang) BaseURLHelp() string {
 	return l.pick("Clients add /chat/completions and so on.", "客户端会自行加上 /chat/completions 等路径。")
 }
+
 func (l Lang) SecretNotKnown() string {
 	return l.pick("We keep only a hash of your key, so the examples read it from GATEHOUSE_API_KEY.", "我们只保存密钥的哈希值，因此示例从 GATEHOUSE_API_KEY 读取密钥。")
 }
@@ -171,12 +187,15 @@ func (l Lang) RefChat() string   { return l.pick("Chat with a model", "与模型
 func (l Lang) RefResponses() string {
 	return l.pick("OpenAI's Responses", "OpenAI Responses 接口")
 }
+
 func (l Lang) RefMessages() string {
 	return l.pick("Anthropic's Messages", "Anthropic Messages 接口")
 }
+
 func (l Lang) RefEmbeddings() string {
 	return l.pick("Turn text into vectors", "把文本转换为向量")
 }
+
 func (l Lang) RefModels() string {
 	return l.pick("Models your key may call", "密钥可调用的模型")
 }
@@ -185,18 +204,23 @@ func (l Lang) RefAudio() string  { return l.pick("Speech to text", "语音转文
 func (l Lang) RefErr401() string {
 	return l.pick("The key is unknown, blocked or expired. Check it under API keys.", "密钥未知、已停用或已到期。请在 API 密钥中检查。")
 }
+
 func (l Lang) RefErr403() string {
 	return l.pick("The key, its team or its owner may not use this model.", "密钥、团队或所有者不能使用此模型。")
 }
+
 func (l Lang) RefErr404() string {
 	return l.pick("There is no model of this name here.", "这里没有此名称的模型。")
 }
+
 func (l Lang) RefErr429Budget() string {
 	return l.pick("A budget is used up: the key's, the team's or the owner's.", "密钥、团队或所有者的预算已用完。")
 }
+
 func (l Lang) RefErr429Rate() string {
 	return l.pick("Too many requests or tokens a minute. Wait as retry-after says.", "每分钟请求或词元过多。请按 retry-after 等待。")
 }
+
 func (l Lang) RefErr503() string {
 	return l.pick("The provider or the gateway is not available. Try again.", "供应商或网关不可用，请重试。")
 }
@@ -209,6 +233,7 @@ func (l Lang) SearchAudit() string { return l.pick("Search the audit log", "搜�
 func (l Lang) SearchAuditHint() string {
 	return l.pick("Name, ID or IP address", "名称、ID 或 IP 地址")
 }
+
 func (l Lang) NoAuditMatch() string { return l.pick("No entries match.", "没有匹配的记录。") }
 func (l Lang) Actor() string        { return l.pick("Actor", "操作者") }
 func (l Lang) ActorAll() string     { return l.pick("Actor: All", "操作者：全部") }
@@ -234,6 +259,7 @@ func (l Lang) DidInvite() string  { return l.pick("invited", "邀请了") }
 func (l Lang) BudgetsLead() string {
 	return l.pick("Limits that several keys, members or customers share by name.", "多个密钥、成员或客户按名称共用的限额。")
 }
+
 func (l Lang) BudgetLead() string {
 	return l.pick("Each one that uses it has this limit for itself.", "每个使用者各自适用此限额。")
 }
@@ -241,6 +267,7 @@ func (l Lang) CreateBudget() string { return l.pick("Create budget", "创建预�
 func (l Lang) ChangeBudget(name string) string {
 	return l.fill("Change %s", "修改 %s", name)
 }
+
 func (l Lang) NoBudgetsYet() string {
 	return l.pick("No budgets yet. Keys can have their own limits without one.", "还没有预算。密钥也可以直接设置自己的限额。")
 }
@@ -250,9 +277,11 @@ func (l Lang) SoftBudget() string { return l.pick("Warn at", "提醒金额") }
 func (l Lang) SoftBudgetHelp() string {
 	return l.pick("Sends a mail, refuses nothing.", "只发送邮件，不拒绝调用。")
 }
+
 func (l Lang) WarnsAt(amount string) string {
 	return l.fill("warns at %s", "达到 %s 时提醒", amount)
 }
+
 func (l Lang) DeleteBudgetTitle(name string) string {
 	return l.fill("Delete %s?", "删除 %s？", name)
 }
@@ -260,6 +289,7 @@ func (l Lang) DeleteBudget() string { return l.pick("Delete budget", "删除预�
 func (l Lang) DeleteBudgetText() string {
 	return l.pick("Nothing uses it. This cannot be undone.", "没有使用者。此操作无法撤销。")
 }
+
 func (l Lang) BudgetInUse(who string) string {
 	return l.fill("This budget is in use by %s. Give them another one first.", "此预算正被 %s 使用，请先为其更换。", who)
 }
@@ -288,9 +318,11 @@ func (l Lang) MaxTokens() string      { return l.pick("Max tokens", "最大词�
 func (l Lang) PlayMeta() string {
 	return l.pick("{tokens} tokens · {cost} · first token after {first} ms", "{tokens} 词元 · {cost} · 首个词元 {first} 毫秒")
 }
+
 func (l Lang) ChargedToSession(amount string) string {
 	return l.fill("Calls here are charged to your session, up to %s.", "这里的调用计入您的会话，最多 %s。", amount)
 }
+
 func (l Lang) PlaygroundOff() string {
 	return l.pick("Your admin turned the playground off.", "管理员已关闭试验场。")
 }
@@ -314,6 +346,7 @@ func (l Lang) DefaultValue() string    { return l.pick("default", "默认值") }
 func (l Lang) LockedByEnvironment() string {
 	return l.pick("Set by the environment; change it there.", "由环境变量设定，请在那里修改。")
 }
+
 func (l Lang) LockedByConfig() string {
 	return l.pick("Set by config.yaml; change it there.", "由 config.yaml 设定，请在那里修改。")
 }

@@ -52,15 +52,19 @@ func (l Lang) SignOut() string     { return l.pick("Sign out", "退出登录") }
 func (l Lang) Offline() string {
 	return l.pick("No connection. Nothing was saved.", "没有网络连接，什么都没有保存。")
 }
+
 func (l Lang) SomethingWrong() string {
 	return l.pick("Something went wrong. Try again; if it stays, give your admin this ID:", "出了点问题。请重试；如果仍然如此，请把这个 ID 交给管理员：")
 }
+
 func (l Lang) SomethingWrongShort() string {
 	return l.pick("Something went wrong. Try again.", "出了点问题，请重试。")
 }
+
 func (l Lang) CloseWithoutCopying() string {
 	return l.pick("Close without copying? You cannot see this key again.", "还没有复制就关闭？以后无法再看到这个密钥。")
 }
+
 func (l Lang) SessionEndsSoon() string {
 	return l.pick("Your session ends in 5 minutes.", "您的会话将在 5 分钟后结束。")
 }
@@ -116,6 +120,7 @@ func (l Lang) ShowTable() string { return l.pick("Show as table", "以表格显�
 func (l Lang) ChartKeys() string {
 	return l.pick("Chart. Left and right arrow keys read one bar at a time.", "图表。用左右方向键逐条读取。")
 }
+
 func (l Lang) ChartSummary(title, from, to, best, most string) string {
 	return l.fill("%s, %s to %s. Highest: %s, %s.", "%s，%s 至 %s。最高：%s，%s。", title, from, to, best, most)
 }
@@ -132,7 +137,8 @@ func (l Lang) PageSummary(first, last, total int64) string {
 
 // SelectedTemplate has {n} where the script puts the number.
 func (l Lang) SelectedTemplate() string { return l.pick("{n} selected", "已选 {n} 项") }
-func (l Lang) WithSelected() string     { return l.pick("With the selected rows:", "对所选的行：") }
+
+func (l Lang) WithSelected() string { return l.pick("With the selected rows:", "对所选的行：") }
 
 func (l Lang) Before() string { return l.pick("Before", "之前") }
 func (l Lang) After() string  { return l.pick("After", "之后") }
@@ -140,14 +146,17 @@ func (l Lang) After() string  { return l.pick("After", "之后") }
 func (l Lang) Actions() string {
 	return l.pick("Actions", "操作")
 }
+
 func (l Lang) ActionsFor(name string) string {
 	return l.fill("Actions for %s", "%s 的操作", name)
 }
 func (l Lang) Select(name string) string { return l.fill("Select %s", "选择 %s", name) }
 func (l Lang) SelectPage() string        { return l.pick("Select all on this page", "选择本页全部") }
+
 func (l Lang) TimesIn(zone string) string {
 	return l.fill("Times in %s", "时间均为 %s 时区", zone)
 }
+
 func (l Lang) DaysIn(zone string) string {
 	return l.fill("Days are counted in %s.", "按 %s 时区划分日期。", zone)
 }
@@ -170,9 +179,11 @@ func (l Lang) Every(duration string) string { return l.fill("per %s", "每 %s", 
 func (l Lang) Forbidden(who string) string {
 	return l.fill("You may see this, but not change it. %s can.", "您可以查看，但不能修改。%s 可以修改。", who)
 }
+
 func (l Lang) Conflict(at string) string {
 	return l.fill("Someone changed this at %s. Reload to see it; your text is kept below.", "有人在 %s 修改了它。请重新加载查看；您输入的内容保留在下方。", at)
 }
+
 func (l Lang) TooManyTries(minutes int64) string {
 	return l.fill("Too many tries. Try again in %s.", "尝试次数过多，请在 %s后重试。", l.Minutes(minutes))
 }

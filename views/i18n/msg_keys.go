@@ -66,6 +66,7 @@ func (l Lang) TeamAll() string { return l.pick("Team: All", "团队：全部") }
 func (l Lang) KeysCaption(sorted string) string {
 	return l.fill("API keys, sorted by %s", "API 密钥，按%s排序", l.lowerFirst(sorted))
 }
+
 func (l Lang) NoKeysYet() string {
 	return l.pick("No keys yet. A key lets an app call your models.", "还没有密钥。应用用密钥来调用模型。")
 }
@@ -78,6 +79,7 @@ func (l Lang) UsedAt(when string) string { return l.fill("used %s", "%s使用", 
 func (l Lang) WasDeleted(name string) string {
 	return l.fill("%s was deleted.", "%s 已被删除。", name)
 }
+
 func (l Lang) SelectAllMatching(n int64) string {
 	return l.fill("Select all %s that match", "选择全部 %s 个匹配项", l.Number(n))
 }
@@ -96,6 +98,7 @@ func (l Lang) AllModels() string     { return l.pick("All models", "全部模型
 func (l Lang) AllMyModels() string {
 	return l.pick("All models you may use", "您可用的全部模型")
 }
+
 func (l Lang) AllowAllTeamModels() string {
 	return l.pick("Allow all team models", "允许团队全部模型")
 }
@@ -107,6 +110,7 @@ func (l Lang) KeyCount(n int64) string { return l.count(n, "%s key", "%s keys", 
 func (l Lang) TeamNamed(name string) string {
 	return l.fill("Team %s", "团队 %s", name)
 }
+
 func (l Lang) AmountPer(amount, period string) string {
 	return l.fill("%s %s", "%[2]s %[1]s", amount, period)
 }
@@ -121,9 +125,13 @@ func (l Lang) PriceUnknown() string { return l.pick("price not known", "价格�
 func (l Lang) OfTeamBudgets(amount string) string {
 	return l.fill("of %s team budgets", "团队预算共 %s", amount)
 }
+
 func (l Lang) ProjectedBy(day string) string { return l.fill("Projected by %s", "预计至 %s", day) }
-func (l Lang) AtThisPace() string            { return l.pick("at the current pace", "按当前速度") }
-func (l Lang) Requests24h() string           { return l.pick("Requests, last 24 h", "最近 24 小时请求") }
+
+func (l Lang) AtThisPace() string { return l.pick("at the current pace", "按当前速度") }
+
+func (l Lang) Requests24h() string { return l.pick("Requests, last 24 h", "最近 24 小时请求") }
+
 func (l Lang) FailedShare(percent string) string {
 	return l.fill("%s failed", "失败 %s", percent)
 }
@@ -159,45 +167,58 @@ func (l Lang) AllowedRoutes() string  { return l.pick("Allowed routes", "允许�
 func (l Lang) PerModelHelp() string {
 	return l.pick("One model a line: name, requests a minute, tokens a minute. Example: gpt-5-mini 60 100000", "每行一个模型：名称、每分钟请求数、每分钟词元数。例：gpt-5-mini 60 100000")
 }
+
 func (l Lang) TagsHelp() string {
 	return l.pick("Separate tags with commas.", "多个标签用逗号分隔。")
 }
+
 func (l Lang) AliasesHelp() string {
 	return l.pick("One alias a line: name = model.", "每行一个别名：名称 = 模型。")
 }
+
 func (l Lang) MetadataHelp() string {
 	return l.pick("A JSON object of up to 16 KB, kept with the key.", "随密钥保存的 JSON 对象，最大 16 KB。")
 }
+
 func (l Lang) AllowedRoutesHelp() string {
 	return l.pick("One route a line. Leave it empty to allow every route.", "每行一个路由，留空表示允许全部。")
 }
+
 func (l Lang) UpToByAdmin(amount string) string {
 	return l.fill("Up to %s, set by your admin.", "最多 %s，由管理员设定。", amount)
 }
+
 func (l Lang) UpToDaysByAdmin(days int64) string {
 	return l.fill("At most %s, set by your admin.", "最长 %s，由管理员设定。", l.Days(days))
 }
+
 func (l Lang) PersonalKeysOff() string {
 	return l.pick("Personal keys are turned off by your admin.", "管理员已关闭个人密钥。")
 }
+
 func (l Lang) TeamKeysOff(team string) string {
 	return l.fill("Members of %s may not create keys.", "%s 的成员不能创建密钥。", team)
 }
+
 func (l Lang) OnlyAdminsChange() string {
 	return l.pick("Only admins can change this.", "只有管理员可以修改。")
 }
 
 // What is wrong with a field.
 func (l Lang) ErrNameMissing() string { return l.pick("Give the key a name.", "请为密钥命名。") }
+
 func (l Lang) ErrNameLong() string {
 	return l.pick("Use at most 80 characters.", "最多 80 个字符。")
 }
+
 func (l Lang) ErrNameTaken(name string) string {
 	return l.fill("'%s' is taken by another key.", "“%s”已被另一个密钥使用。", name)
 }
+
 func (l Lang) ErrNameTakenBy(name, owner string) string {
 	return l.fill("'%s' is taken by a key of %s.", "“%s”已被 %s 的密钥使用。", name, owner)
 }
+
 func (l Lang) ErrTeamForbidden(team, admins string) string {
 	return l.fill("You can't create keys in %s. Ask %s.", "您不能在 %s 中创建密钥，请联系 %s。", team, admins)
 }
@@ -205,15 +226,19 @@ func (l Lang) ErrTeamMissing() string { return l.pick("Choose a team.", "请选�
 func (l Lang) ErrModelNotInTeam(model, team string) string {
 	return l.fill("%s is not in %s's list.", "%s 不在 %s 的列表中。", model, team)
 }
+
 func (l Lang) ErrModelNotAllowed(model string) string {
 	return l.fill("You may not use %s.", "您不能使用 %s。", model)
 }
+
 func (l Lang) ErrAmount() string {
 	return l.pick("Enter an amount like 25 or 0.50.", "请输入金额，例如 25 或 0.50。")
 }
+
 func (l Lang) ErrAmountTooHigh(most string) string {
 	return l.fill("The most your admin allows is %s.", "管理员允许的上限是 %s。", most)
 }
+
 func (l Lang) ErrPast() string {
 	return l.pick("Pick a time in the future.", "请选择将来的时间。")
 }
@@ -221,17 +246,21 @@ func (l Lang) ErrDate() string { return l.pick("Pick a date.", "请选择日期�
 func (l Lang) ErrTooLong(days int64) string {
 	return l.fill("Keys may live for %s at most.", "密钥最长有效期为 %s。", l.Days(days))
 }
+
 func (l Lang) ErrWholeNumber() string {
 	return l.pick("Enter a whole number, or leave it empty for no limit.", "请输入整数，留空表示无上限。")
 }
+
 func (l Lang) ErrJSONLine(line int64, problem string) string {
 	return l.fill("Line %s: %s", "第 %s 行：%s", l.Number(line), problem)
 }
 func (l Lang) JSONCommaMissing() string { return l.pick("a comma is missing.", "缺少逗号。") }
 func (l Lang) JSONEndsEarly() string    { return l.pick("the text ends too early.", "内容不完整。") }
+
 func (l Lang) JSONUnexpected(what string) string {
 	return l.fill("%s does not belong here.", "此处不应出现 %s。", what)
 }
+
 func (l Lang) ErrJSONObject() string {
 	return l.pick("Enter a JSON object, such as {\"app\": \"ci\"}.", "请输入 JSON 对象，例如 {\"app\": \"ci\"}。")
 }
@@ -239,15 +268,18 @@ func (l Lang) ErrJSONSize() string { return l.pick("Use at most 16 KB.", "最大
 func (l Lang) ErrLineForm(line int64, form string) string {
 	return l.fill("Line %s: write it as %s.", "第 %s 行：请写成 %s。", l.Number(line), form)
 }
+
 func (l Lang) ErrChoice() string {
 	return l.pick("Choose one of the list.", "请从列表中选择。")
 }
+
 func (l Lang) ErrConfirmName(name string) string {
 	return l.fill("Type %s to delete it.", "请输入 %s 以确认删除。", name)
 }
 
 // The copy-once view.
 func (l Lang) CopyYourKey() string { return l.pick("Copy your key now", "现在复制您的密钥") }
+
 func (l Lang) CopyOnceText() string {
 	return l.pick("This is the only time the full key is shown. We store a hash of it, so nobody can look it up later. If you lose it, rotate the key.", "完整密钥只显示这一次。我们只保存它的哈希值，之后谁也查不到。如果丢失，请轮换密钥。")
 }
@@ -263,15 +295,19 @@ func (l Lang) SavedMyKey() string       { return l.pick("I saved my key", "我�
 func (l Lang) BudgetLowered(to string) string {
 	return l.fill("Budget was lowered to %s, the most your admin allows.", "预算已降至 %s，这是管理员允许的上限。", to)
 }
+
 func (l Lang) ExpiryShortened(to string) string {
 	return l.fill("Expiry was moved to %s, the latest your admin allows.", "到期时间已提前到 %s，这是管理员允许的最晚时间。", to)
 }
+
 func (l Lang) LimitLowered(field, to string) string {
 	return l.fill("%s was lowered to %s, the most your admin allows.", "%s已降至 %s，这是管理员允许的上限。", field, to)
 }
+
 func (l Lang) OldKeyWorksUntil(when string) string {
 	return l.fill("The old key keeps working until %s.", "旧密钥在 %s 之前仍然有效。", when)
 }
+
 func (l Lang) OldKeyStopped() string {
 	return l.pick("The old key has stopped working.", "旧密钥已失效。")
 }
@@ -282,6 +318,7 @@ func (l Lang) AlreadyShown() string {
 
 // Rotate, block, delete.
 func (l Lang) RotateTitle(name string) string { return l.fill("Rotate %s?", "轮换 %s？", name) }
+
 func (l Lang) RotateLead() string {
 	return l.pick("You get a new secret. Limits, spend and history stay.", "您会得到新的密钥内容，限额、支出和历史保持不变。")
 }
@@ -290,9 +327,11 @@ func (l Lang) Rotating() string  { return l.pick("Rotating…", "正在轮换…
 func (l Lang) OldKeyWorksFor() string {
 	return l.pick("Old key keeps working for", "旧密钥继续有效")
 }
+
 func (l Lang) OldKeyHelp() string {
 	return l.pick("Time to put the new key in place.", "这段时间用来换上新密钥。")
 }
+
 func (l Lang) GraceNow() string              { return l.pick("No time, it stops now", "不保留，立即失效") }
 func (l Lang) BlockTitle(name string) string { return l.fill("Block %s?", "停用 %s？", name) }
 func (l Lang) BlockLead() string {
@@ -305,6 +344,7 @@ func (l Lang) ReasonHelp() string { return l.pick("The owner sees it.", "所有�
 func (l Lang) DeleteTitle(name string) string {
 	return l.fill("Delete %s?", "删除 %s？", name)
 }
+
 func (l Lang) DeleteLead() string {
 	return l.pick("Calls with this key are refused at once. This cannot be undone; its past spend stays in the reports.", "使用此密钥的调用会立即被拒绝，且无法撤销；以往支出仍保留在报表中。")
 }
@@ -313,6 +353,7 @@ func (l Lang) Deleting() string  { return l.pick("Deleting…", "正在删除…
 func (l Lang) UsedTimes24h(n int64) string {
 	return l.count(n, "Used %s time in the last 24 hours.", "Used %s times in the last 24 hours.", "最近 24 小时使用了 %s 次。")
 }
+
 func (l Lang) NotUsedFor(days int64) string {
 	return l.fill("Not used for %s.", "已有 %s未使用。", l.Days(days))
 }
@@ -320,12 +361,15 @@ func (l Lang) NotUsedYet() string { return l.pick("It was never used.", "从未�
 func (l Lang) TypeToConfirm(name string) string {
 	return l.fill("Type %s to confirm", "输入 %s 以确认", name)
 }
+
 func (l Lang) ToastBlocked(name string) string {
 	return l.fill("%s is blocked.", "%s 已停用。", name)
 }
+
 func (l Lang) ToastUnblocked(name string) string {
 	return l.fill("%s works again.", "%s 已重新启用。", name)
 }
+
 func (l Lang) ToastDeleted(name string) string {
 	return l.fill("%s is deleted.", "%s 已删除。", name)
 }
@@ -333,12 +377,15 @@ func (l Lang) ToastSaved() string { return l.pick("Changes saved.", "更改已�
 func (l Lang) KeyGone() string {
 	return l.pick("This key does not exist, or you may not see it.", "此密钥不存在，或您无权查看。")
 }
+
 func (l Lang) KeyNotFoundBySecret() string {
 	return l.pick("No key that you may see has this secret.", "没有您可查看的密钥与之匹配。")
 }
+
 func (l Lang) BlockedBy(who, day string) string {
 	return l.fill("Blocked by %s, %s.", "由 %s 于 %s 停用。", who, day)
 }
+
 func (l Lang) BlockedBecause(who, day, reason string) string {
 	return l.fill("Blocked by %s, %s: %s", "由 %s 于 %s 停用：%s", who, day, reason)
 }
@@ -347,12 +394,15 @@ func (l Lang) BlockedBecause(who, day, reason string) string {
 func (l Lang) BulkBlockTitle(n int64) string {
 	return l.count(n, "Block %s key?", "Block %s keys?", "停用 %s 个密钥？")
 }
+
 func (l Lang) BulkDeleteTitle(n int64) string {
 	return l.count(n, "Delete %s key?", "Delete %s keys?", "删除 %s 个密钥？")
 }
+
 func (l Lang) BulkExtendTitle(n int64) string {
 	return l.count(n, "Extend %s key?", "Extend %s keys?", "为 %s 个密钥延期？")
 }
+
 func (l Lang) BulkDone(done, all int64) string {
 	return l.fill("%s of %s keys done", "%[2]s 个密钥中已完成 %[1]s 个", l.Number(done), l.Number(all))
 }
@@ -380,13 +430,17 @@ func (l Lang) Check() string { return l.pick("Check", "检查") }
 func (l Lang) MayCall(model string) string {
 	return l.fill("This key may call %s.", "此密钥可以调用 %s。", model)
 }
+
 func (l Lang) MayNotCall(model, list string) string {
 	return l.fill("This key may not call %s. %s does not hold it.", "此密钥不能调用 %s。%s中没有它。", model, list)
 }
+
 func (l Lang) KeyModelList() string { return l.pick("The key's model list", "密钥的模型列表") }
+
 func (l Lang) TeamModelList(team string) string {
 	return l.fill("The model list of team %s", "团队 %s 的模型列表", team)
 }
+
 func (l Lang) UserModelList() string {
 	return l.pick("Your own model list", "您自己的模型列表")
 }

@@ -12,6 +12,7 @@ func (l Lang) CreateTeamLead() string {
 func (l Lang) SearchTeams() string     { return l.pick("Search teams", "搜索团队") }
 func (l Lang) SearchTeamsHint() string { return l.pick("Name or team ID", "名称或团队 ID") }
 func (l Lang) NoTeamsMatch() string    { return l.pick("No teams match.", "没有匹配的团队。") }
+
 func (l Lang) NoTeamsYet() string {
 	return l.pick("No teams yet. A team lets people share models and a budget.", "还没有团队。团队让成员共享模型和预算。")
 }
@@ -44,6 +45,7 @@ func (l Lang) TeamKeys() string     { return l.pick("Team keys", "团队密钥")
 func (l Lang) NoTeamKeys() string {
 	return l.pick("This team has no keys yet.", "此团队还没有密钥。")
 }
+
 func (l Lang) RemoveTitle(name, team string) string {
 	return l.fill("Remove %s from %s?", "将 %s 移出 %s？", name, team)
 }
@@ -52,9 +54,11 @@ func (l Lang) Removing() string     { return l.pick("Removing…", "正在移除
 func (l Lang) TheirKeysBlocked(n int64) string {
 	return l.count(n, "Their %s team key stops working at once.", "Their %s team keys stop working at once.", "其 %s 个团队密钥会立即失效。")
 }
+
 func (l Lang) TheirKeysKept(n int64) string {
 	return l.count(n, "Their %s team key keeps working.", "Their %s team keys keep working.", "其 %s 个团队密钥继续有效。")
 }
+
 func (l Lang) NoTheirKeys() string {
 	return l.pick("They have no team keys.", "此成员没有团队密钥。")
 }
@@ -62,21 +66,27 @@ func (l Lang) DeleteTeam() string { return l.pick("Delete team", "删除团队")
 func (l Lang) DeleteTeamText(n int64) string {
 	return l.count(n, "Its %s key stops working at once. This cannot be undone; past spend stays in the reports.", "Its %s keys stop working at once. This cannot be undone; past spend stays in the reports.", "其 %s 个密钥会立即失效，且无法撤销；以往支出仍保留在报表中。")
 }
+
 func (l Lang) ToastMemberAdded(name, team string) string {
 	return l.fill("%s is now in %s.", "%s 已加入 %s。", name, team)
 }
+
 func (l Lang) ToastMemberRemoved(name, team string) string {
 	return l.fill("%s is no longer in %s.", "%s 已移出 %s。", name, team)
 }
+
 func (l Lang) ToastTeamCreated(name string) string {
 	return l.fill("Team %s is created.", "团队 %s 已创建。", name)
 }
+
 func (l Lang) ErrAlreadyMember(name string) string {
 	return l.fill("%s is in this team already.", "%s 已在此团队中。", name)
 }
+
 func (l Lang) ErrTeamNameMissing() string {
 	return l.pick("Give the team a name.", "请为团队命名。")
 }
+
 func (l Lang) TeamGone() string {
 	return l.pick("This team does not exist, or you may not see it.", "此团队不存在，或您无权查看。")
 }
@@ -107,9 +117,11 @@ func (l Lang) SendInvitation() string {
 }
 func (l Lang) CreateInvitation() string { return l.pick("Create invitation", "创建邀请") }
 func (l Lang) NewInvitation() string    { return l.pick("New invitation link", "新的邀请链接") }
+
 func (l Lang) InvitedTitle(email string) string {
 	return l.fill("Invitation for %s", "%s 的邀请", email)
 }
+
 func (l Lang) InvitedLead() string {
 	return l.pick("Pass this link on. It is shown only now.", "请转交此链接，它只在此处显示一次。")
 }
@@ -117,6 +129,7 @@ func (l Lang) InvitationLink() string { return l.pick("Invitation link", "邀请
 func (l Lang) LinkValid(until string) string {
 	return l.fill("Valid until %s, works once.", "有效期至 %s，只能使用一次。", until)
 }
+
 func (l Lang) InvitationMailed(email string) string {
 	return l.fill("The link was sent to %s.", "链接已发送至 %s。", email)
 }
@@ -124,15 +137,19 @@ func (l Lang) Done() string { return l.pick("Done", "完成") }
 func (l Lang) ErrEmailTaken(email string) string {
 	return l.fill("%s has an account already.", "%s 已有账户。", email)
 }
+
 func (l Lang) RoleAdminHelp() string {
 	return l.pick("May see and change everything.", "可以查看和修改一切。")
 }
+
 func (l Lang) RoleAdminViewerHelp() string {
 	return l.pick("May see everything, change nothing.", "可以查看一切，不能修改。")
 }
+
 func (l Lang) RoleInternalUserHelp() string {
 	return l.pick("May create and delete their own keys.", "可以创建和删除自己的密钥。")
 }
+
 func (l Lang) RoleInternalViewerHelp() string {
 	return l.pick("May see their own keys and spend.", "可以查看自己的密钥和支出。")
 }
@@ -147,6 +164,7 @@ func (l Lang) TPM() string         { return l.pick("Tokens a minute", "每分钟
 func (l Lang) PersonalModels() string {
 	return l.pick("Models for personal keys", "个人密钥可用的模型")
 }
+
 func (l Lang) PersonalModelsHelp() string {
 	return l.pick("Team keys follow the team's list.", "团队密钥遵循团队的列表。")
 }
@@ -154,9 +172,11 @@ func (l Lang) DeleteUser() string { return l.pick("Delete user", "删除用户")
 func (l Lang) DeleteUserText(n int64) string {
 	return l.count(n, "Their %s key stops working at once. This cannot be undone; past spend stays in the reports.", "Their %s keys stop working at once. This cannot be undone; past spend stays in the reports.", "其 %s 个密钥会立即失效，且无法撤销；以往支出仍保留在报表中。")
 }
+
 func (l Lang) UserGone() string {
 	return l.pick("This user does not exist, or you may not see them.", "此用户不存在，或您无权查看。")
 }
+
 func (l Lang) ToastSessionsEnded(name string) string {
 	return l.fill("All sessions of %s have ended.", "%s 的全部会话已结束。", name)
 }
@@ -183,9 +203,11 @@ func (l Lang) StartOver() string { return l.pick("Start over", "重新开始") }
 func (l Lang) InviteUsers(n int64) string {
 	return l.count(n, "Invite %s user", "Invite %s users", "邀请 %s 位用户")
 }
+
 func (l Lang) ImportedUsers(n int64) string {
 	return l.count(n, "%s user invited.", "%s users invited.", "已邀请 %s 位用户。")
 }
+
 func (l Lang) ImportResultText() string {
 	return l.pick("The file holds one link for each person. It can be downloaded only now.", "文件中每人一个链接，只能现在下载。")
 }
@@ -193,15 +215,19 @@ func (l Lang) DownloadLinks() string { return l.pick("Download links", "下载�
 func (l Lang) ErrRow(line int64, field, problem string) string {
 	return l.fill("row %s, %s: %s", "第 %s 行，%s：%s", l.Number(line), field, problem)
 }
+
 func (l Lang) ErrNotARole(value string) string {
 	return l.fill("'%s' is not a role", "“%s”不是有效角色", value)
 }
+
 func (l Lang) ErrNoSuchTeam(value string) string {
 	return l.fill("there is no team '%s'", "没有团队“%s”", value)
 }
+
 func (l Lang) ErrFileTooBig() string {
 	return l.pick("This is over 1 MB or 500 rows. Split it.", "超过 1 MB 或 500 行，请拆分。")
 }
+
 func (l Lang) ErrNoRows() string {
 	return l.pick("Paste at least one row or choose a file.", "请至少粘贴一行或选择文件。")
 }
@@ -244,6 +270,7 @@ func (l Lang) EndOtherSessions() string { return l.pick("End all others", "结�
 func (l Lang) EndSessionOf(device string) string {
 	return l.fill("End session on %s", "结束 %s 上的会话", device)
 }
+
 func (l Lang) ToastPasswordChanged() string {
 	return l.pick("Password changed. You are signed out everywhere else.", "密码已修改，您在其他位置已退出登录。")
 }

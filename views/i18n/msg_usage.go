@@ -5,17 +5,21 @@ package i18n
 func (l Lang) OverviewLead() string {
 	return l.pick("What you spend, what runs and what needs you.", "您的支出、运行情况和待处理事项。")
 }
+
 func (l Lang) YourSpendThisMonth() string {
 	return l.pick("Your spend this month", "您本月的支出")
 }
 func (l Lang) BudgetLeft() string     { return l.pick("Budget left", "剩余预算") }
 func (l Lang) FailedRequests() string { return l.pick("Failed, last 24 h", "最近 24 小时失败") }
-func (l Lang) NothingToDo() string    { return l.pick("Nothing needs you.", "没有待处理事项。") }
-func (l Lang) LastKeys() string       { return l.pick("Recently used keys", "最近使用的密钥") }
-func (l Lang) TopTeams() string       { return l.pick("Top teams", "支出最多的团队") }
+
+func (l Lang) NothingToDo() string { return l.pick("Nothing needs you.", "没有待处理事项。") }
+
+func (l Lang) LastKeys() string { return l.pick("Recently used keys", "最近使用的密钥") }
+func (l Lang) TopTeams() string { return l.pick("Top teams", "支出最多的团队") }
 func (l Lang) ProviderErrors() string {
 	return l.pick("Provider errors, last 24 h", "最近 24 小时供应商错误")
 }
+
 func (l Lang) NoProviderErrors() string {
 	return l.pick("No provider errors.", "没有供应商错误。")
 }
@@ -29,12 +33,15 @@ func (l Lang) SetupTeam() string     { return l.pick("Create a team", "创建团
 func (l Lang) SetupKeyStep() string  { return l.pick("Create a key", "创建密钥") }
 func (l Lang) SetupMail() string     { return l.pick("Set up mail", "设置邮件") }
 func (l Lang) SetupSSO() string      { return l.pick("Set up single sign-on", "设置单点登录") }
+
 func (l Lang) SetupPassword() string {
 	return l.pick("Set a password apart from the master key", "设置与主密钥不同的密码")
 }
+
 func (l Lang) AttnBudgetShare(percent, budget string) string {
 	return l.fill("%s of its %s budget is used.", "已使用 %[2]s 预算的 %[1]s。", percent, budget)
 }
+
 func (l Lang) AttnOverBudget(budget string) string {
 	return l.fill("Its %s budget is used up; calls are refused.", "%s 的预算已用完，调用会被拒绝。", budget)
 }
@@ -42,9 +49,11 @@ func (l Lang) AttnExpires(when string) string { return l.fill("Expires %s.", "%s
 func (l Lang) AttnExpired(when string) string {
 	return l.fill("Expired %s; calls are refused.", "已于 %s到期，调用会被拒绝。", when)
 }
+
 func (l Lang) AttnBlocked() string {
 	return l.pick("Blocked; calls are refused.", "已停用，调用会被拒绝。")
 }
+
 func (l Lang) AttnUnused(days int64) string {
 	return l.fill("Not used for %s.", "已有 %s未使用。", l.Days(days))
 }
@@ -54,6 +63,7 @@ func (l Lang) Review() string      { return l.pick("Review", "查看") }
 func (l Lang) UsageLead(updated string) string {
 	return l.fill("Spend and traffic for every key you can see. Updated %s.", "您可查看的全部密钥的支出和流量。更新于 %s。", updated)
 }
+
 func (l Lang) SecondsAgo(n int64) string {
 	return l.count(n, "%s second ago", "%s seconds ago", "%s 秒前")
 }
@@ -87,6 +97,7 @@ func (l Lang) CacheHitRate() string { return l.pick("Cache hit rate", "缓存命
 func (l Lang) SavedAmount(amount string) string {
 	return l.fill("saved %s", "节省 %s", amount)
 }
+
 func (l Lang) VersusBefore(amount string) string {
 	return l.fill("vs %s before", "上期 %s", amount)
 }
@@ -95,9 +106,11 @@ func (l Lang) Points(f string) string  { return l.fill("%s pt", "%s 个百分点
 func (l Lang) SpendPer(step string) string {
 	return l.fill("Spend per %s", "每%s支出", step)
 }
+
 func (l Lang) RequestsPer(step string) string {
 	return l.fill("Requests per %s", "每%s请求数", step)
 }
+
 func (l Lang) TokensPer(step string) string {
 	return l.fill("Tokens per %s", "每%s词元", step)
 }
@@ -111,6 +124,7 @@ func (l Lang) Other() string     { return l.pick("Other", "其他") }
 func (l Lang) Unassigned() string {
 	return l.pick("No team", "无团队")
 }
+
 func (l Lang) PaceFor(amount string) string {
 	return l.fill("Pace for the %s monthly budget", "%s 月预算的每日额度", amount)
 }
@@ -122,15 +136,19 @@ func (l Lang) TeamBudgets() string { return l.pick("Team budgets", "团队预算
 func (l Lang) NoTeamBudgets() string {
 	return l.pick("No team has a budget.", "没有团队设置预算。")
 }
+
 func (l Lang) ResetOn(day string) string {
 	return l.fill("Reset %s", "%s 重置", day)
 }
+
 func (l Lang) RunsOutIn(days int64) string {
 	return l.fill("runs out in %s", "%s后用完", l.Days(days))
 }
+
 func (l Lang) UsageBy(what string) string {
 	return l.fill("Usage by %s", "按%s的用量", l.lowerFirst(what))
 }
+
 func (l Lang) SpendLast14Days() string { return l.pick("Spend, last 14 days", "最近 14 天支出") }
 func (l Lang) ResponseCache() string   { return l.pick("Response cache", "响应缓存") }
 func (l Lang) ResponseCacheLead() string {
@@ -140,6 +158,7 @@ func (l Lang) PromptCache() string { return l.pick("Prompt cache", "提示缓存
 func (l Lang) PromptCacheLead() string {
 	return l.pick("Parts of prompts that providers kept and charged at a lower price.", "供应商保存并以更低价格计费的提示内容。")
 }
+
 func (l Lang) CacheOff() string {
 	return l.pick("The response cache is turned off. An admin can turn it on in config.yaml.", "响应缓存已关闭。管理员可在 config.yaml 中开启。")
 }
@@ -151,6 +170,7 @@ func (l Lang) Saved() string        { return l.pick("Saved", "节省") }
 func (l Lang) SavedResponseHelp() string {
 	return l.pick("For each hit: what the same answer had cost when it was first given.", "每次命中：同一回答首次生成时的费用。")
 }
+
 func (l Lang) SavedPromptHelp() string {
 	return l.pick("Cached tokens × (input price − cached price), less what writing them cost extra.", "缓存词元 ×（输入价 − 缓存价），减去写入时多付的费用。")
 }

@@ -1,3 +1,5 @@
+// Package ui holds the components that two pages or more use. They take text ready to show and classes of the theme; each works without
+// scripts, and static/src makes some of them quicker.
 package ui
 
 import (
