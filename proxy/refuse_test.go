@@ -351,6 +351,40 @@ func TestLedgerThatTakesNothing(t *testing.T) {
 	}
 }
 
+// lateRing is a ring whose source was last heard some time ago.
+type lateRing struct {
+	Ring
+	age time.Duration
+}
+
+func (r lateRing) Stale() time.Duration { return r.age }
+
+func TestStaleSnapshot(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		age            time.Duration
+		known, unknown int
+	}{
+		"fresh":     {2 * time.Second, 200, 401},
+		"unsure":    {time.Minute, 200, 503},
+		"untrusted": {11 * time.Minute, 503, 503},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, setup{})
+			r.plane.Ring = lateRing{r.plane.Ring, tt.age}
+			if got := r.chat("gpt-4o", ""); got.status != tt.known {
+				t.Errorf("known key: %d %s", got.status, got.body)
+			}
+			got := r.send("POST", "/v1/chat/completions", "sk-unknown-0123456789abcdef", "{}")
+			_, code, _ := got.failure(t)
+			if got.status != tt.unknown || (tt.unknown == 503) != (code == "auth_backend_unavailable") {
+				t.Errorf("unknown key: %d %s", got.status, got.body)
+			}
+		})
+	}
+}
+
 func TestDrainRefusesNewCalls(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, setup{})

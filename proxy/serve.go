@@ -110,6 +110,10 @@ func (c *call) authenticate() *failure {
 	return nil
 }
 
+// unsure is the age of a snapshot from which on a key that is not in it may exist all the same: twice the time between
+// two looks at the database.
+const unsure = 4 * time.Second
+
 func (c *call) lookup() *failure {
 	secret, err := c.head.secret(c.cfg.KeyHeader)
 	switch {
@@ -130,6 +134,10 @@ func (c *call) lookup() *failure {
 		return fail(malformedKey, "LiteLLM Virtual Key expected. Received="+hideKey(string(secret))+", expected to start with 'sk-'")
 	}
 	if c.grant = c.snap.Lookup(&sum, c.start.UnixMicro()); c.grant == nil {
+		if c.p.Ring.Stale() > unsure {
+			// It may have been made since the database was last heard: our own failure is never a 401.
+			return fail(authDown, "Service unavailable: cannot verify key").after(time.Second)
+		}
 		return fail(unknownKey, "Authentication Error, Invalid proxy server token passed").about("key")
 	}
 	return nil
