@@ -39,7 +39,9 @@ func (c *call) finishPlain(body []byte) route.Outcome {
 	}
 	usage := a.Usage()
 	e := ending{status: spend.StatusSuccess, httpStatus: 200, whole: true, tier: a.ServiceTier()}
-	e.reply, _ = wire.String(a.Model())
+	if !wire.StringIs(a.Model(), c.sent.model) {
+		e.reply, _ = wire.String(a.Model())
+	}
 	switch {
 	case c.sent.bridge != nil:
 		var err error
@@ -57,7 +59,7 @@ func (c *call) finishPlain(body []byte) route.Outcome {
 		e.text = outputText(a)
 	}
 	b := c.settle(e)
-	a.SetModel(wire.AppendString(nil, c.shownModel()))
+	a.SetModel(c.shownJSON())
 	if !usage.Seen && c.wire == provider.OpenAI && c.op != provider.Embedding {
 		a.SetUsage(stream.AppendUsage(nil, b.usage.InputTotal(), b.usage.OutputTotal()))
 	}
@@ -115,6 +117,15 @@ func (c *call) shownModel() string {
 	return c.asked
 }
 
+// shownJSON is shownModel as a JSON string: mostly the bytes that the client sent.
+func (c *call) shownJSON() []byte {
+	name := c.shownModel()
+	if raw := c.s.req.Get(wire.Model); wire.StringIs(raw, name) {
+		return raw
+	}
+	return wire.AppendString(nil, name)
+}
+
 // beginStream waits for the first content and then hands the call over to its relay. Until that content a failure is one
 // of the attempt.
 func (c *call) beginStream(deadline time.Time) route.Outcome {
@@ -168,7 +179,7 @@ func (c *call) longest() time.Time {
 
 // filter is what stands between the provider's events and the client.
 func (c *call) filter() stream.Filter {
-	name := wire.AppendString(nil, c.shownModel())
+	name := c.shownJSON()
 	var f stream.Filter
 	if c.wire == provider.Anthropic {
 		f = &stream.Anthropic{Model: name}

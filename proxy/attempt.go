@@ -22,6 +22,7 @@ type sent struct {
 	bridge  bridge // nil: the wires are the same
 	at      time.Time
 	first   time.Time // first byte, or first content of a stream
+	req     provider.Request
 	resp    *provider.Response
 	tries   int
 	cap     int64 // output cap that the gateway has put into the body; 0: none

@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/proxy/budget"
 	"gatehouse/proxy/limit"
+	"gatehouse/proxy/price"
 	"gatehouse/proxy/wire"
 )
 
@@ -24,6 +25,7 @@ type scratch struct {
 	moved  wire.Request // the translated body, parsed
 	money  []budget.Want
 	rates  []limit.Want
+	lines  []price.Line
 }
 
 //nolint:gochecknoglobals // a pool

@@ -14,6 +14,7 @@ import (
 
 	"gatehouse/proxy/keyring"
 	"gatehouse/proxy/provider"
+	"gatehouse/proxy/spend"
 	"gatehouse/proxy/stream"
 )
 
@@ -29,7 +30,7 @@ type call struct {
 	id    string
 	start time.Time
 	op    provider.Op
-	route string        // the path, for keys that may call some only
+	route string        // the path that a key must be allowed; "" = the request's own
 	wire  provider.Wire // the client's
 	ip    netip.Addr
 
@@ -51,7 +52,8 @@ type call struct {
 	hold        hold
 	deadline    time.Time // of the whole call; zero for streams that have begun
 	sent        sent
-	handed      bool // a stream owns the call now
+	rec         *spend.Record // what the journal was told at admission; nil: nothing yet
+	handed      bool          // a stream owns the call now
 	headerBytes int
 	logged      *failure
 }
@@ -61,7 +63,6 @@ func (p *Plane) begin(ctx *fasthttp.RequestCtx, op provider.Op) *call {
 	c := &call{p: p, cfg: p.cfg.Load(), ctx: ctx, s: acquireScratch(), start: p.Now(), op: op, n: 1, inTok: -1}
 	p.active.Add(1)
 	c.id = newID(c.start)
-	c.route = string(ctx.Path())
 	if op == provider.Messages || op == provider.CountTokens {
 		c.wire = provider.Anthropic
 	}
@@ -106,9 +107,14 @@ func (c *call) free() {
 // follow notices a client that leaves while the call is under way.
 func (c *call) follow() {
 	c.watched = true
-	c.p.watcher.Add(&c.watch, c.ctx.Conn(),
-		func() { c.flight.Cancel(provider.ClientGone) }, func() { c.flight.Cancel(provider.Shutdown) })
+	c.p.watcher.Add(&c.watch, c.ctx.Conn(), c)
 }
+
+// Left ends the exchange with the provider: nobody waits for its answer.
+func (c *call) Left() { c.flight.Cancel(provider.ClientGone) }
+
+// Stop ends the exchange with the provider: the process stops.
+func (c *call) Stop() { c.flight.Cancel(provider.Shutdown) }
 
 // recovered turns a panic into an answer: it costs one call.
 func (c *call) recovered() {

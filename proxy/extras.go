@@ -77,14 +77,9 @@ func (c *call) readLabels() *failure {
 		return refusedByBody(err)
 	}
 	text := func(raw []byte) string { s, _ := wire.String(raw); return s }
-	for _, candidate := range [...]func() string{
-		func() string { return string(h.customer) }, func() string { return string(h.endUser) }, func() string { return string(h.userHeader) },
-		func() string { return user }, func() string { return text(wire.Lookup(own, "user")) },
-		func() string { return text(wire.Lookup(meta, "user_id")) }, func() string { return text(req.Get(wire.SafetyIdentifier)) },
-	} {
-		if c.endUser = candidate(); c.endUser != "" {
-			break
-		}
+	c.endUser = or(string(h.customer), or(string(h.endUser), or(string(h.userHeader), user)))
+	if c.endUser == "" {
+		c.endUser = or(text(wire.Lookup(own, "user")), or(text(wire.Lookup(meta, "user_id")), text(req.Get(wire.SafetyIdentifier))))
 	}
 	c.endUser = clip(c.endUser)
 	if c.sessionID = string(h.sessionID); c.sessionID == "" {
@@ -131,9 +126,11 @@ func (c *call) readTags(meta, own []byte) *failure {
 			}
 		})
 	}
-	for tag := range strings.SplitSeq(string(c.head.tags), ",") {
-		if tag = strings.TrimSpace(tag); tag != "" {
-			asked = append(asked, clip(tag))
+	if len(c.head.tags) > 0 {
+		for tag := range strings.SplitSeq(string(c.head.tags), ",") {
+			if tag = strings.TrimSpace(tag); tag != "" {
+				asked = append(asked, clip(tag))
+			}
 		}
 	}
 	if len(asked) > 0 && c.cfg.RejectTags {
@@ -178,6 +175,10 @@ func (c *call) readTiming() *failure {
 		return fail(badField, bad+" must be a number of seconds").about(bad)
 	}
 	// Both SDKs tell when they will give up; going on after that helps nobody.
+	if len(h.stainless) == 0 {
+		c.streamCost = h.streamCost
+		return nil
+	}
 	if v, err := strconv.ParseFloat(string(h.stainless), 64); err == nil && v > 0 && v < 1e6 {
 		if d := time.Duration(v * float64(time.Second)); c.timeout == 0 || d < c.timeout {
 			c.timeout = min(d, orDuration(c.timeout, c.cfg.Timeout))

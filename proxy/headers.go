@@ -49,7 +49,7 @@ func (c *call) attemptHeaders() {
 	}
 	c.both("X-Litellm-Model-Group", "X-Gatehouse-Model-Group", or(s.attempt.Group, c.group))
 	if s.target != nil && (c.cfg.ShowUpstream || c.grant.Master) {
-		c.both("X-Litellm-Model-Api-Base", "X-Gatehouse-Upstream", s.target.Base.String())
+		c.both("X-Litellm-Model-Api-Base", "X-Gatehouse-Upstream", s.target.Shown)
 	}
 	if s.plan != nil {
 		retries, fallbacks := s.plan.Counts()

@@ -63,12 +63,8 @@ func (c *call) reserve() *failure {
 	}
 	if !noRate {
 		slot, err := c.p.Limits.Take(context.Background(), c.rateWants(), c.limited(c.inTok, c.expected()))
-		var refused *limit.Refused
-		switch {
-		case errors.As(err, &refused):
-			return refusedByLimit(refused)
-		case err != nil:
-			return fail(overloaded, "the rate of this key cannot be told").after(time.Second).because(err)
+		if err != nil {
+			return unrated(err)
 		}
 		c.hold.slot = slot
 	}
@@ -77,14 +73,28 @@ func (c *call) reserve() *failure {
 	money, err := c.p.Budget.Reserve(wants, ask)
 	if err != nil {
 		c.hold.slot.Cancel()
-		var used *budget.Exhausted
-		if errors.As(err, &used) {
-			return refusedByBudget(used)
-		}
-		return internalFailure(c.id, err)
+		return c.unfunded(err)
 	}
 	c.hold.money = money
 	return nil
+}
+
+// unrated is a call that the limiter did not take.
+func unrated(err error) *failure {
+	var refused *limit.Refused
+	if errors.As(err, &refused) {
+		return refusedByLimit(refused)
+	}
+	return fail(overloaded, "the rate of this key cannot be told").after(time.Second).because(err)
+}
+
+// unfunded is a call that the budget did not take.
+func (c *call) unfunded(err error) *failure {
+	var used *budget.Exhausted
+	if errors.As(err, &used) {
+		return refusedByBudget(used)
+	}
+	return internalFailure(c.id, err)
 }
 
 // limited is what a tpm limit counts of a call.
@@ -135,8 +145,9 @@ func (c *call) estimate(deployments []*models.Deployment) (budget.Ask, *failure)
 		}
 		priced = true
 		ask.Pricing = budget.Priced
-		cost, _ := p.AppendCost(nil, usage, "")
-		floor, _ := p.AppendCost(nil, price.Usage{InputUncached: c.inTok, Requests: 1}, "")
+		cost, lines := p.AppendCost(c.s.lines[:0], usage, "")
+		floor, lines := p.AppendCost(lines[:0], price.Usage{InputUncached: c.inTok, Requests: 1}, "")
+		c.s.lines = lines
 		ask.Est, ask.Floor = max(ask.Est, cost), max(ask.Floor, floor)
 		if ask.Mode == budget.Exact {
 			c.worst(&ask, &p, d)
@@ -386,9 +397,10 @@ func (c *call) admit() *failure {
 	if c.hold.admitted {
 		return nil
 	}
-	rec := c.record()
-	rec.Usage = price.Usage{InputUncached: c.inTok, Requests: 1}
-	err := c.p.Ledger.Admit(spend.AdmitRecord{Record: rec, EstNano: c.hold.money.Est(), FloorNano: c.hold.money.Floor()})
+	c.rec = c.record()
+	c.whose(c.rec)
+	c.rec.Usage = price.Usage{InputUncached: c.inTok, Requests: 1}
+	err := c.p.Ledger.Admit(spend.AdmitRecord{Record: *c.rec, EstNano: c.hold.money.Est(), FloorNano: c.hold.money.Floor()})
 	if err != nil {
 		c.p.Log.Error("calls are refused: the spend ledger takes none", slog.Any("error", err))
 		return fail(ledgerDown, "calls cannot be recorded at the moment").after(time.Second).because(err)
@@ -403,10 +415,8 @@ func (c *call) again(deployments []*models.Deployment) *failure {
 	if f != nil {
 		return f
 	}
-	err := c.hold.money.Again(ask)
-	var used *budget.Exhausted
-	if errors.As(err, &used) {
-		return refusedByBudget(used)
+	if err := c.hold.money.Again(ask); err != nil {
+		return c.unfunded(err)
 	}
 	return nil
 }

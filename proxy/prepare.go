@@ -73,7 +73,8 @@ func (c *call) prepare() (*provider.Request, *failure) {
 		return nil, refusedOp(err)
 	}
 	parts, size := body.Parts()
-	return &provider.Request{Host: t.Host, Head: s.head, Extra: c.extraHead(), Body: parts, Size: size}, nil
+	c.sent.req = provider.Request{Host: t.Host, Head: s.head, Extra: c.extraHead(), Body: parts, Size: size}
+	return &c.sent.req, nil
 }
 
 func refusedOp(err error) *failure {
@@ -90,7 +91,11 @@ func (c *call) dropPrivate(body *wire.Request) {
 // edit changes a body of the provider's wire for this deployment.
 func (c *call) edit(body *wire.Request, op provider.Op) error {
 	t := c.sent.target
-	body.SetField(wire.Model, wire.AppendString(nil, c.sent.model))
+	name := t.ModelJSON
+	if c.sent.model != t.Deployment.Model {
+		name = wire.AppendString(nil, c.sent.model)
+	}
+	body.SetField(wire.Model, name)
 	for _, p := range t.Defaults {
 		if !body.Object.Has(p.Name) {
 			body.Add(p.Name, p.Value)
@@ -187,6 +192,9 @@ func without(raw []byte, path string) []byte {
 // override puts the fields of a fallback step into the body.
 func (c *call) override(body *wire.Request) *failure {
 	over := c.sent.attempt.Overrides
+	if len(over) == 0 {
+		return nil
+	}
 	for _, name := range slices.Sorted(maps.Keys(over)) {
 		raw, err := json.Marshal(over[name])
 		if err != nil || wire.Private(name) || name == "model" || name == "stream" {

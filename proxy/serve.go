@@ -101,7 +101,10 @@ func (c *call) authenticate() *failure {
 			return f
 		}
 	}
-	asked := policy.Call{Path: strings.TrimPrefix(c.route, c.cfg.RootPath), Now: c.start.UnixMicro()}
+	asked := policy.Call{Path: c.route, Now: c.start.UnixMicro()}
+	if asked.Path == "" && len(c.grant.AllowedRoutes()) > 0 {
+		asked.Path = strings.TrimPrefix(string(c.ctx.Path()), c.cfg.RootPath)
+	}
 	if _, refused := policy.Check(c.snap, c.grant, asked); refused != nil {
 		f := refusedByPolicy(refused)
 		f.close = c.ctx.Request.Header.ContentLength() != 0

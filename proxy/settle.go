@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"gatehouse/models"
@@ -112,7 +113,11 @@ func (c *call) settle(e ending) bill {
 	}
 	now := c.p.Now()
 	b := c.price(&e)
-	rec := c.record()
+	rec := c.rec
+	if rec == nil {
+		rec = c.record()
+	}
+	c.whose(rec)
 	rec.Usage, rec.Lines, rec.CostNano, rec.PriceVersion = b.usage, b.lines, b.cost, b.version
 	rec.UsageEstimated, rec.Unpriced = b.estimated, b.unpriced
 	rec.Status, rec.HTTPStatus, rec.ErrorCode = e.status, e.httpStatus, e.code
@@ -133,7 +138,7 @@ func (c *call) settle(e ending) bill {
 		}
 		c.sent.plan.End(out)
 	}
-	c.write(&rec)
+	c.write(rec)
 	return b
 }
 
@@ -157,17 +162,18 @@ func (c *call) settleRefused(f *failure, status int) {
 	}
 	c.hold.slot.Cancel()
 	rec := c.record()
+	c.whose(rec)
 	rec.Charges = nil
 	rec.Status, rec.HTTPStatus, rec.ErrorCode, rec.End = spend.StatusFailure, status, f.code, c.p.Now()
-	c.write(&rec)
+	c.write(rec)
 }
 
-// record is everything about the call but what it cost.
-func (c *call) record() spend.Record {
+// record is who makes the call and for whom. It is made once: what the journal was told at admission is amended at the end.
+func (c *call) record() *spend.Record {
 	g := c.grant
-	rec := spend.Record{
+	rec := &spend.Record{
 		CallID: c.id, CallType: c.op.String(), KeyID: g.ID(), KeyAlias: g.Alias(), UserID: g.UserID, TeamID: g.TeamID,
-		OrgID: c.snap.OrgID(g), EndUser: c.endUser, Tags: c.tags, ModelGroup: or(c.group, c.asked), Start: c.start, FirstByte: c.sent.first,
+		OrgID: c.snap.OrgID(g), EndUser: c.endUser, Tags: c.tags, ModelGroup: or(c.group, c.asked), Start: c.start,
 		IP: c.ip.String(), SessionID: c.sessionID, Metadata: c.metadata,
 	}
 	if c.cfg.NoEndUsers {
@@ -178,20 +184,25 @@ func (c *call) record() spend.Record {
 	} else {
 		rec.KeyHash = g.HashHex()
 	}
-	if d := c.sent.attempt.Deployment; d != nil {
-		rec.Model, rec.DeploymentID, rec.Provider = c.sent.model, d.ID, d.Provider
-		rec.ModelGroup = or(c.sent.attempt.Group, rec.ModelGroup)
-		if len(d.Tags) > 0 {
-			rec.Tags = append(append([]string(nil), c.tags...), d.Tags...)
-		}
-	}
-	if c.sent.target != nil {
-		rec.APIBase = c.sent.target.Base.String()
-	}
 	if c.hold.money != nil {
 		rec.Charges = c.hold.money.Charges(nil)
 	}
 	return rec
+}
+
+// whose adds who serves the call, which a retry may change.
+func (c *call) whose(rec *spend.Record) {
+	rec.FirstByte = c.sent.first
+	if d := c.sent.attempt.Deployment; d != nil {
+		rec.Model, rec.DeploymentID, rec.Provider = c.sent.model, d.ID, d.Provider
+		rec.ModelGroup = or(c.sent.attempt.Group, rec.ModelGroup)
+		if len(d.Tags) > 0 {
+			rec.Tags = slices.Concat(c.tags, d.Tags)
+		}
+	}
+	if c.sent.target != nil {
+		rec.APIBase = c.sent.target.Shown
+	}
 }
 
 // took is how long the call has taken so far, and how much of that was not the provider's.

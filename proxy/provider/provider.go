@@ -92,6 +92,8 @@ var ErrNoSuchOp = errors.New("the provider of this model does not offer this ope
 type Target struct {
 	Deployment *models.Deployment
 	Provider   Provider
+	ModelJSON  []byte // the provider's name for the model as a JSON string; of no use where it holds *
+	Shown      string // Base as shown to people
 	Base       Base
 	Host       *Host  // set by the registry
 	Head       []byte // header lines, each with CRLF: credentials, content type

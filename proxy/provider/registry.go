@@ -90,6 +90,7 @@ func (r *Registry) make(d *models.Deployment) (*Target, error) {
 		return nil, fmt.Errorf("make deployment ready: %w", err)
 	}
 	t.Deployment, t.Provider = d, p
+	t.ModelJSON, t.Shown = wire.AppendString(nil, d.Model), t.Base.String()
 	if err := t.params(d); err != nil {
 		return nil, err
 	}

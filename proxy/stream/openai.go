@@ -30,6 +30,8 @@ type OpenAI struct {
 
 	state  State
 	answer wire.Answer
+	shape  shape
+	only   []byte // the text of the chunk just read, when it is all that the chunk says
 	last   []byte // the usage chunk, held until the end
 	passed bool   // it has gone out
 }
@@ -39,14 +41,6 @@ func (f *OpenAI) State() *State { return &f.state }
 
 // Heartbeat is a comment.
 func (f *OpenAI) Heartbeat() []byte { return []byte(": hb\n\n") }
-
-// Reset readies the filter for another stream.
-func (f *OpenAI) Reset() {
-	f.Model, f.Asked, f.Finish, f.Cost = nil, false, nil, nil
-	f.state.reset()
-	f.answer.Release()
-	f.last, f.passed = f.last[:0], false
-}
 
 var doneMark = []byte("[DONE]") //nolint:gochecknoglobals // a constant
 
@@ -62,6 +56,22 @@ func (f *OpenAI) Event(ev Event, out []byte) ([]byte, error) {
 	if len(data) == 0 {
 		return out, nil
 	}
+	if text := f.shape.match(data); text != nil && len(ev.Name) == 0 {
+		s.note(text)
+		return f.shape.append(out, text), nil
+	}
+	start := len(out)
+	out, err := f.chunk(ev, data, out)
+	if f.only != nil && len(out) > start {
+		f.learn(data, out[start:])
+	}
+	return out, err
+}
+
+// chunk handles a chunk by reading it.
+func (f *OpenAI) chunk(ev Event, data, out []byte) ([]byte, error) {
+	s := &f.state
+	f.only = nil
 	a := &f.answer
 	if err := a.Parse(data); err != nil {
 		return out, errEvent
@@ -94,7 +104,13 @@ func (f *OpenAI) read() {
 		s.ServiceTier = tier
 	}
 	foreign := ""
+	choices := 0
 	a.EachDelta(func(d wire.Delta) {
+		if choices++; choices == 1 && d.Text != nil && d.Thought == nil && d.Tools == nil && d.Finish == nil {
+			f.only = d.Text
+		} else {
+			f.only = nil
+		}
 		s.Started = s.Started || d.Anything
 		if d.Text != nil {
 			s.note(d.Text)
@@ -118,6 +134,7 @@ func (f *OpenAI) read() {
 		a.SetChoices(bytes.ReplaceAll(a.Choices(), append([]byte(`"finish_reason":`), foreign...), append([]byte(`"finish_reason":`), word...)))
 	}
 	if u := a.Usage(); u.Seen {
+		f.only = nil
 		s.Usage = u // every usage is of the whole stream so far: the last one counts
 	}
 }

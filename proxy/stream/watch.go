@@ -34,8 +34,13 @@ type Watch struct {
 	raw        syscall.RawConn
 	look       func(fd uintptr) // made once, so that looking allocates nothing
 	gone       bool
-	left       func()
-	stop       func()
+	call       Watched
+}
+
+// Watched is a call under watch. Its methods are called with a lock held and must not block.
+type Watched interface {
+	Left() // the client has hung up; called once
+	Stop() // the process wants all calls to end
 }
 
 // PollEvery is how often connections are looked at.
@@ -44,10 +49,9 @@ const PollEvery = 250 * time.Millisecond
 // NewWatcher makes a watcher that looks every so often.
 func NewWatcher(every time.Duration) *Watcher { return &Watcher{every: every} }
 
-// Add watches conn for w until Remove. left is called once if the client hangs up, stop when the process wants all calls
-// to end; both are called with a lock held and must not block.
-func (t *Watcher) Add(w *Watch, conn net.Conn, left, stop func()) {
-	w.raw, w.gone, w.left, w.stop = rawConn(conn), false, left, stop
+// Add watches conn for call until Remove.
+func (t *Watcher) Add(w *Watch, conn net.Conn, call Watched) {
+	w.raw, w.gone, w.call = rawConn(conn), false, call
 	if w.look == nil {
 		w.look = func(fd uintptr) { w.gone = hungUp(fd) }
 	}
@@ -64,7 +68,7 @@ func (t *Watcher) Add(w *Watch, conn net.Conn, left, stop func()) {
 	}
 }
 
-// Remove ends the watch. After it returns neither function is called.
+// Remove ends the watch. After it returns the call hears nothing more.
 func (t *Watcher) Remove(w *Watch) {
 	s := w.shard
 	if s == nil {
@@ -79,7 +83,7 @@ func (t *Watcher) Remove(w *Watch) {
 	if w.next != nil {
 		w.next.prev = w.prev
 	}
-	w.shard, w.prev, w.next, w.raw, w.left, w.stop = nil, nil, nil, nil, nil, nil
+	w.shard, w.prev, w.next, w.raw, w.call = nil, nil, nil, nil, nil
 	s.mu.Unlock()
 	t.count.Add(-1)
 }
@@ -93,7 +97,7 @@ func (t *Watcher) StopAll() {
 		s := &t.shards[i]
 		s.mu.Lock()
 		for w := s.head; w != nil; w = w.next {
-			w.stop()
+			w.call.Stop()
 		}
 		s.mu.Unlock()
 	}
@@ -137,7 +141,7 @@ func (s *watchShard) look() {
 			w.gone = true // closed on our side
 		}
 		if w.gone {
-			w.left()
+			w.call.Left()
 		}
 	}
 }

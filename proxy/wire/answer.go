@@ -52,7 +52,11 @@ func (a *Answer) Type() []byte { return a.get(a.kind) }
 
 // ServiceTier is the tier that the provider says it used, which decides the price; "" when it names none.
 func (a *Answer) ServiceTier() string {
-	s, _ := String(a.get(a.tier))
+	raw := a.get(a.tier)
+	if StringIs(raw, "default") { // by far the most common
+		return "default"
+	}
+	s, _ := String(raw)
 	return s
 }
 

@@ -1,5 +1,7 @@
 package wire
 
+import "bytes"
+
 // Delta is what one choice of a chat or completion chunk adds.
 type Delta struct {
 	Index    int64
@@ -30,16 +32,25 @@ func EachElement(raw []byte, f func(element []byte)) {
 
 // EachDelta calls f with every choice of a chunk.
 func (a *Answer) EachDelta(f func(Delta)) {
-	EachElement(a.Choices(), func(choice []byte) { f(readDelta(choice)) })
+	raw := a.Choices()
+	if !IsArray(raw) {
+		return
+	}
+	var room [12]Member
+	for i := space(raw, 1); i < len(raw) && raw[i] != ']'; {
+		members, end, err := membersAt(raw, i, room[:0])
+		if err != nil {
+			return
+		}
+		f(readDelta(raw, members))
+		if i = space(raw, end); i < len(raw) && raw[i] == ',' {
+			i = space(raw, i+1)
+		}
+	}
 }
 
-func readDelta(choice []byte) Delta {
+func readDelta(choice []byte, members []Member) Delta {
 	var d Delta
-	var room [12]Member
-	members, _, _, err := Members(choice, room[:0])
-	if err != nil {
-		return d
-	}
 	for _, m := range members {
 		v := choice[m.Val:m.End]
 		switch string(m.Name(choice)) {
@@ -95,6 +106,9 @@ func (d *Delta) add(to *[]byte, v []byte) {
 func AppendText(dst, raw []byte) []byte {
 	if len(raw) < 2 || raw[0] != '"' {
 		return append(dst, raw...)
+	}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return append(dst, raw[1:len(raw)-1]...)
 	}
 	s, ok := String(raw)
 	if !ok {

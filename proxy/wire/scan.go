@@ -30,47 +30,51 @@ type Member struct {
 // strings, which is skipped; so what a prompt says can never be taken for a member. Object says where it lies.
 func Members(b []byte, dst []Member) (members []Member, open, end int, err error) {
 	open = space(b, 0)
-	if open >= len(b) || b[open] != '{' {
-		return dst, 0, 0, ErrNotObject
+	if members, end, err = membersAt(b, open, dst); err != nil {
+		return members, 0, 0, err
 	}
-	i := space(b, open+1)
+	if space(b, end) != len(b) {
+		return members, 0, 0, ErrTrailing
+	}
+	return members, open, end, nil
+}
+
+// membersAt is Members for the object that starts at b[i]; it returns the index after it.
+func membersAt(b []byte, i int, dst []Member) (members []Member, end int, err error) {
+	if i >= len(b) || b[i] != '{' {
+		return dst, 0, ErrNotObject
+	}
+	i = space(b, i+1)
 	if i < len(b) && b[i] == '}' {
-		return closeObject(b, dst, open, i)
+		return dst, i + 1, nil
 	}
 	for {
 		var m Member
 		m.Key = i
 		if m.KeyEnd = text(b, i); m.KeyEnd < 0 {
-			return dst, 0, 0, ErrSyntax
+			return dst, 0, ErrSyntax
 		}
 		i = space(b, m.KeyEnd)
 		if i >= len(b) || b[i] != ':' {
-			return dst, 0, 0, ErrSyntax
+			return dst, 0, ErrSyntax
 		}
 		m.Val = space(b, i+1)
 		if m.End, err = value(b, m.Val); err != nil {
-			return dst, 0, 0, err
+			return dst, 0, err
 		}
 		dst = append(dst, m)
 		i = space(b, m.End)
 		if i >= len(b) {
-			return dst, 0, 0, ErrSyntax
+			return dst, 0, ErrSyntax
 		}
 		if b[i] == '}' {
-			return closeObject(b, dst, open, i)
+			return dst, i + 1, nil
 		}
 		if b[i] != ',' {
-			return dst, 0, 0, ErrSyntax
+			return dst, 0, ErrSyntax
 		}
 		i = space(b, i+1)
 	}
-}
-
-func closeObject(b []byte, dst []Member, open, end int) ([]Member, int, int, error) {
-	if space(b, end+1) != len(b) {
-		return dst, 0, 0, ErrTrailing
-	}
-	return dst, open, end + 1, nil
 }
 
 // Text says whether b may be JSON text at all: UTF-8 without a NUL.
@@ -93,7 +97,14 @@ func text(b []byte, i int) int {
 	if i >= len(b) || b[i] != '"' {
 		return -1
 	}
-	for j := i + 1; ; {
+	// Names and most values are short: looking at them byte by byte is cheaper than a call.
+	j := i + 1
+	for end := min(j+16, len(b)); j < end && b[j] != '\\'; j++ {
+		if b[j] == '"' {
+			return j + 1
+		}
+	}
+	for {
 		k := bytes.IndexByte(b[j:], '"')
 		if k < 0 {
 			return -1

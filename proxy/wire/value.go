@@ -34,10 +34,28 @@ func String(raw []byte) (s string, ok bool) {
 		}
 		return string(inner), true
 	}
+	return unescape(raw)
+}
+
+// unescape is apart from String, whose result would else live on the heap at every call.
+func unescape(raw []byte) (string, bool) {
+	var s string
 	if err := json.Unmarshal(raw, &s); err != nil {
 		return "", false
 	}
 	return s, true
+}
+
+// StringIs says whether raw is the JSON string of s, without making a string of it.
+func StringIs(raw []byte, s string) bool {
+	if len(raw) == len(s)+2 && raw[0] == '"' && string(raw[1:len(raw)-1]) == s {
+		return bytes.IndexByte(raw, '\\') < 0
+	}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return false
+	}
+	got, ok := String(raw)
+	return ok && got == s
 }
 
 // Bool decodes true and false.
@@ -68,6 +86,9 @@ func Int(raw []byte) (n int64, ok bool) {
 
 // Null says whether raw is absent or null.
 func Null(raw []byte) bool { return len(raw) == 0 || string(raw) == "null" }
+
+// IsString says whether raw is one whole JSON string, with nothing after it. What is inside is not looked at.
+func IsString(raw []byte) bool { return text(raw, 0) == len(raw) && len(raw) > 1 }
 
 // IsObject and IsArray look at the first byte of a value that Members has checked.
 func IsObject(raw []byte) bool { return len(raw) > 0 && raw[0] == '{' }
