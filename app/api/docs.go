@@ -109,7 +109,7 @@ func fieldsOf(t reflect.Type, tag string) []apidocs.Field {
 		if name == "" || name == "-" {
 			continue
 		}
-		out = append(out, apidocs.Field{Name: name, Type: typeWords(f.Type), Doc: f.Tag.Get("doc"), Required: f.Tag.Get("required") == "true"})
+		out = append(out, apidocs.Field{Name: name, Type: typeWords(f.Type), Doc: fieldDoc(f, name), Required: f.Tag.Get("required") == "true"})
 	}
 	return out
 }

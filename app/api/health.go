@@ -9,11 +9,11 @@ import (
 func (h *Handlers) healthOps() []Op {
 	return []Op{
 		op(Op{Method: "GET", Path: "/health/liveliness", Aliases: []string{"/health/liveness"}, Public: true, Tag: "health", Doc: "The process runs."}, h.liveness),
-		op(Op{Method: "GET", Path: "/health/readiness", Public: true, Tag: "health", Doc: "Calls can be served. 503 while they cannot."}, h.readiness),
+		op(Op{Method: "GET", Path: "/health/readiness", Public: true, Tag: "health", Doc: "Calls can be served. 503 while they cannot.", Down: true}, h.readiness),
 		op(Op{Method: "GET", Path: "/sso/get/ui_settings", Aliases: []string{"/get/ui_settings"}, Action: access.ModelRead, Tag: "portal",
 			Doc: "What a portal needs to know."}, h.uiSettings),
 		op(Op{Method: "GET", Path: "/.well-known/litellm-ui-config", Public: true, Tag: "portal", Doc: "Where the portal is."}, h.uiConfig),
-		op(Op{Method: "GET", Path: "/cache/ping", Action: access.CachePing, Tag: "cache", Doc: "Whether the response cache answers; 503 while there is none."}, h.cachePing),
+		op(Op{Method: "GET", Path: "/cache/ping", Action: access.CachePing, Tag: "cache", Doc: "Whether the response cache answers; 503 while there is none.", Down: true}, h.cachePing),
 	}
 }
 
@@ -41,7 +41,8 @@ func (h *Handlers) uiConfig(*fiber.Ctx, none) (uiConfig, error) {
 	return uiConfig{RootPath: h.RootPath, BaseURL: h.UISettings().BaseURL}, nil
 }
 
-type cacheDown struct {
+// cacheState is the answer of /cache/ping: why the cache does not answer.
+type cacheState struct {
 	Error struct {
 		Message string `json:"message"`
 		Type    string `json:"type"`
@@ -50,8 +51,10 @@ type cacheDown struct {
 	} `json:"error"`
 }
 
-func (h *Handlers) cachePing(c *fiber.Ctx, _ none) (cacheDown, error) {
-	var out cacheDown
+func (cacheState) schema(g *schemas) object { return g.failure() }
+
+func (h *Handlers) cachePing(c *fiber.Ctx, _ none) (cacheState, error) {
+	var out cacheState
 	out.Error.Message, out.Error.Type, out.Error.Param, out.Error.Code = "The response cache is not on.", "cache_ping_error", "None", "503"
 	c.Status(fiber.StatusServiceUnavailable)
 	return out, nil

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -191,10 +192,28 @@ type keyListQuery struct {
 }
 
 type keyListAnswer struct {
-	Keys  any `json:"keys"` // hashes, or objects
-	Total int `json:"total_count"`
-	Page  int `json:"current_page"`
-	Pages int `json:"total_pages"`
+	Keys  keyItems `json:"keys"`
+	Total int      `json:"total_count"`
+	Page  int      `json:"current_page"`
+	Pages int      `json:"total_pages"`
+}
+
+// keyItems are hashes, or objects when the caller asked for them.
+type keyItems struct {
+	hashes []string
+	rows   []keyRow
+}
+
+// MarshalJSON writes the list that is there.
+func (k keyItems) MarshalJSON() ([]byte, error) {
+	if k.rows != nil {
+		return json.Marshal(k.rows)
+	}
+	return json.Marshal(orEmpty(k.hashes))
+}
+
+func (keyItems) schema(g *schemas) object {
+	return object{"description": "hashes; objects with return_full_object", "anyOf": []any{g.answer(reflect.TypeFor[[]string]()), g.answer(reflect.TypeFor[[]keyRow]())}}
 }
 
 func (h *Handlers) keyList(c *fiber.Ctx, in keyListQuery) (keyListAnswer, error) {
@@ -208,7 +227,7 @@ func (h *Handlers) keyList(c *fiber.Ctx, in keyListQuery) (keyListAnswer, error)
 		for i, v := range page.Items {
 			hashes[i] = v.Key.Hash
 		}
-		out.Keys = hashes
+		out.Keys.hashes = hashes
 		return out, nil
 	}
 	rows := keysWithToken(page.Items)
@@ -220,7 +239,7 @@ func (h *Handlers) keyList(c *fiber.Ctx, in keyListQuery) (keyListAnswer, error)
 			}
 		}
 	}
-	out.Keys = rows
+	out.Keys.rows = rows
 	return out, nil
 }
 

@@ -32,7 +32,7 @@ func (h *Handlers) modelOps() []Op {
 		op(Op{Method: "GET", Path: "/access_group/list", Action: access.AccessGroupRead, Tag: "models", Doc: "The sets kept in the database."}, h.groupList),
 		op(Op{Method: "PUT", Path: "/access_group/:name/update", Action: access.AccessGroupWrite, Tag: "models", Doc: "Change a set.",
 			Example: `{"model_names":["demo"]}`}, h.groupUpdate),
-		op(Op{Method: "DELETE", Path: "/access_group/:name/delete", Action: access.AccessGroupWrite, Tag: "models", Doc: "Remove a set."}, h.groupDelete),
+		op(Op{Method: "DELETE", Path: "/access_group/:name/delete", Action: access.AccessGroupWrite, Tag: "models", Doc: "Remove a set.", Example: `{}`}, h.groupDelete),
 	}
 }
 

@@ -27,6 +27,8 @@ type Op struct {
 	Example string
 	// Detail says that errors also carry LiteLLM's "detail".
 	Detail bool
+	Down   bool   // 503 has the same body as 200
+	Media  string // of the answer; "" = JSON
 
 	in, out reflect.Type
 	handle  func(c *fiber.Ctx) (any, error)

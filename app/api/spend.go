@@ -1,6 +1,8 @@
 package api
 
 import (
+	"encoding/json"
+	"reflect"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -23,7 +25,7 @@ func (h *Handlers) spendOps() []Op {
 		return op(o, h.dailyActivity(entity))
 	}
 	whole := read("/user/daily/activity/aggregated", "The same on one page.", days)
-	logsUI := read("/spend/logs/ui", "A page of the ledger.", "start_date={today} 00:00:00&end_date={today} 23:59:59")
+	logsUI := read("/spend/logs/ui", "A page of the ledger.", "start_date={today}%2000:00:00&end_date={today}%2023:59:59")
 	logsUI.Aliases = []string{"/spend/logs/v2"}
 	customers := read("/customer/daily/activity", "Usage by day and end user.", days)
 	customers.Aliases, customers.Detail = []string{"/end_user/daily/activity"}, true
@@ -98,9 +100,24 @@ type spendRow struct {
 	HTTPStatus   int            `json:"http_status"`
 	ErrorCode    *string        `json:"error_code"`
 	SettledBy    *string        `json:"settled_by"`
-	Lines        models.JSON    `json:"cost_breakdown"`
+	Lines        costLines      `json:"cost_breakdown"`
 	KeyAlias     *string        `json:"key_alias"`
 	TeamAlias    *string        `json:"team_alias"`
+}
+
+// costLines is the bill as the ledger keeps it: one line for each kind of token, none for a call that was not priced.
+type costLines models.JSON
+
+// MarshalJSON writes [] for none.
+func (l costLines) MarshalJSON() ([]byte, error) {
+	if len(l) == 0 || l[0] != '[' {
+		return []byte("[]"), nil
+	}
+	return l, nil
+}
+
+func (costLines) schema(*schemas) object {
+	return object{"type": "array", "items": object{"type": "object", "additionalProperties": true}}
 }
 
 func spendOf(r *control.LogRow) spendRow {
@@ -114,7 +131,7 @@ func spendOf(r *control.LogRow) spendRow {
 		ModelGroup: r.ModelGroup, Provider: r.Provider, APIBase: r.APIBase, User: r.UserID, TeamID: text(r.TeamID), OrgID: text(r.OrgID),
 		EndUser: r.EndUser, Metadata: r.Metadata, Tags: r.Tags, CacheHit: hit, IP: r.IP, SessionID: text(r.SessionID), Status: r.Status, Saved: r.Saved,
 		CacheRead: r.CacheRead, CacheWrite: r.CacheWrite, Unpriced: r.Unpriced, Estimated: r.Estimated, Overshoot: r.Overshoot, HTTPStatus: r.HTTPStatus,
-		ErrorCode: text(r.ErrorCode), SettledBy: text(r.SettledBy), Lines: r.Lines, KeyAlias: text(r.KeyAlias), TeamAlias: text(r.TeamAlias),
+		ErrorCode: text(r.ErrorCode), SettledBy: text(r.SettledBy), Lines: costLines(r.Lines), KeyAlias: text(r.KeyAlias), TeamAlias: text(r.TeamAlias),
 	}
 }
 
@@ -131,12 +148,41 @@ type spendLogsQuery struct {
 	Summarize *bool `query:"summarize"`
 }
 
-func (h *Handlers) spendLogs(c *fiber.Ctx, in spendLogsQuery) (any, error) {
+// spendLines are calls, or days when the caller asked for a summary.
+type spendLines struct {
+	rows []spendRow
+	days []map[string]any
+}
+
+// MarshalJSON writes the list that is there.
+func (l spendLines) MarshalJSON() ([]byte, error) {
+	if l.days != nil {
+		return json.Marshal(l.days)
+	}
+	return json.Marshal(l.rows)
+}
+
+func (spendLines) schema(g *schemas) object {
+	day := object{
+		"type": "object", "required": []any{"startTime", "spend", "users", "models"}, "additionalProperties": object{"type": "number"},
+		"properties": object{
+			"startTime": object{"type": "string", "format": "date"}, "spend": object{"type": "number"},
+			"users":  g.answer(reflect.TypeFor[map[string]models.Nano]()),
+			"models": g.answer(reflect.TypeFor[map[string]models.Nano]()),
+		},
+	}
+	return object{
+		"description": "calls; with dates and summarize one line a day, which also holds the spend of each key by its hash",
+		"anyOf":       []any{g.answer(reflect.TypeFor[[]spendRow]()), object{"type": "array", "items": day}},
+	}
+}
+
+func (h *Handlers) spendLogs(c *fiber.Ctx, in spendLogsQuery) (spendLines, error) {
 	q := in.SpendQuery
 	if q.StartDate != "" && q.EndDate != "" && (in.Summarize == nil || *in.Summarize) {
 		days, err := h.Spend.Summary(c.UserContext(), web.Actor(c), q)
 		if err != nil {
-			return nil, err
+			return spendLines{}, err
 		}
 		out := make([]map[string]any, len(days))
 		for i, d := range days {
@@ -146,13 +192,13 @@ func (h *Handlers) spendLogs(c *fiber.Ctx, in spendLogsQuery) (any, error) {
 			}
 			out[i] = line
 		}
-		return out, nil
+		return spendLines{days: out}, nil
 	}
 	page, err := h.Spend.Logs(c.UserContext(), web.Actor(c), q)
 	if err != nil {
-		return nil, err
+		return spendLines{}, err
 	}
-	return spendRows(page.Rows), nil
+	return spendLines{rows: spendRows(page.Rows)}, nil
 }
 
 type spendPage struct {

@@ -321,11 +321,16 @@ func (h *Handlers) teamFilter(c *fiber.Ctx, in control.TeamQuery) ([]teamRow, er
 	return teamsOf(views), nil
 }
 
-type teamPath struct {
+// callbackSetting is whatever LiteLLM's callbacks take; it is kept as it came.
+type callbackSetting struct {
 	ID string `path:"team_id"`
 }
 
-func (h *Handlers) teamCallback(c *fiber.Ctx, in teamPath) (teamRow, error) {
+func (callbackSetting) schema(*schemas) object {
+	return object{"type": "object", "additionalProperties": true}
+}
+
+func (h *Handlers) teamCallback(c *fiber.Ctx, in callbackSetting) (teamRow, error) {
 	setting := models.JSON(bytes.Clone(c.Body()))
 	if len(setting) == 0 {
 		setting = models.JSON("{}")

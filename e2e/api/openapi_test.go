@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -190,7 +191,7 @@ var before = map[string]func(f *filler, key string) string{
 		return key
 	},
 	"/onboarding/claim_token": func(f *filler, _ string) string {
-		return text(get(f.t, f.s, "/onboarding/get_token?invite_link=" + f.made["invitation"])["token"])
+		return text(get(f.t, f.s, "/onboarding/get_token?invite_link="+f.made["invitation"])["token"])
 	},
 	"/access_group/{name}/update": func(f *filler, key string) string { return f.group(key) },
 	"/access_group/{name}/delete": func(f *filler, key string) string { return f.group(key) },
@@ -209,38 +210,47 @@ func (f *filler) fill(in string) string {
 	if f.made == nil {
 		f.made = map[string]string{}
 	}
-	for name, make := range fillers {
-		if !strings.Contains(in, "{"+name+"}") {
-			continue
-		}
+	return placeholder.ReplaceAllStringFunc(in, func(match string) string {
+		name := match[1 : len(match)-1]
 		if f.made[name] == "" {
-			f.made[name] = make(f)
+			f.made[name] = f.make(name)
 		}
-		in = strings.ReplaceAll(in, "{"+name+"}", f.made[name])
-	}
-	return in
+		return f.made[name]
+	})
 }
 
-var fillers = map[string]func(f *filler) string{
-	"key":          func(f *filler) string { return f.s.GenerateKey(f.t, nil).Hash },
-	"team":         func(f *filler) string { return f.s.NewTeam(f.t, object{"models": []string{"demo"}}) },
-	"team_id":      func(f *filler) string { return f.s.NewTeam(f.t, nil) },
-	"user":         func(f *filler) string { return f.user() },
-	"budget":       func(f *filler) string { return text(post(f.t, f.s, "/budget/new", object{"max_budget": 1}, 200)["budget_id"]) },
-	"customer":     func(f *filler) string { return f.customer() },
-	"organization": func(f *filler) string { return text(post(f.t, f.s, "/organization/new", object{"max_budget": 1}, 200)["organization_id"]) },
-	"model":        func(f *filler) string { return f.model() },
-	"model_id":     func(f *filler) string { return f.model() },
-	"name":         func(f *filler) string { return "small-" + f.s.GenerateKey(f.t, nil).Hash[:8] },
-	"invitation": func(f *filler) string {
+var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
+
+func (f *filler) make(name string) string {
+	f.t.Helper()
+	switch name {
+	case "key":
+		return f.s.GenerateKey(f.t, nil).Hash
+	case "team", "team_id":
+		return f.s.NewTeam(f.t, object{"models": []string{"demo"}})
+	case "user":
+		return f.user()
+	case "budget":
+		return text(post(f.t, f.s, "/budget/new", object{"max_budget": 1}, 200)["budget_id"])
+	case "customer":
+		return f.customer()
+	case "organization":
+		return text(post(f.t, f.s, "/organization/new", object{"max_budget": 1}, 200)["organization_id"])
+	case "model", "model_id":
+		return f.model()
+	case "name":
+		return "small-" + f.s.GenerateKey(f.t, nil).Hash[:8]
+	case "invitation":
 		return text(post(f.t, f.s, "/invitation/new", object{"user_id": f.fill("{user}")}, 200)["id"])
-	},
-	"password": func(*filler) string { return "a long unguessable phrase 47" },
-	"today":    func(*filler) string { return time.Now().UTC().Format(time.DateOnly) },
-	"request_id": func(f *filler) string {
-		row := list(f.t, f.s, f.s.MasterKey, "/spend/logs?limit=1")[0].(object)
-		return text(row["request_id"])
-	},
+	case "password":
+		return "a long unguessable phrase 47"
+	case "today":
+		return time.Now().UTC().Format(time.DateOnly)
+	case "request_id":
+		return text(list(f.t, f.s, f.s.MasterKey, "/spend/logs?limit=1")[0].(object)["request_id"])
+	}
+	f.t.Fatalf("the example has a placeholder that nobody fills: %s", name)
+	return ""
 }
 
 func (f *filler) user() string {
