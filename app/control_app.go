@@ -44,7 +44,7 @@ func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
 	if !cfg.UI.Disabled {
 		pages.Register(app)
 	}
-	auth := &apiAuth{identity: p.services.Identity, keyHeader: func() string { return p.cfg.Load().General.KeyHeader }, clientIP: ip, prefix: cfg.Server.RootPath}
+	auth := &apiAuth{identity: p.services.Identity, hooks: p.hooks, keyHeader: func() string { return p.cfg.Load().General.KeyHeader }, clientIP: ip, prefix: cfg.Server.RootPath}
 	api.Register(app, cfg.Server.RootPath, auth, ops)
 	docs := api.Docs{
 		Version: p.opt.Version, Prefix: cfg.Server.RootPath, Path: cfg.Server.DocsURL, Redoc: cfg.Server.RedocURL, Hidden: cfg.Server.NoDocs, Frame: pages.Frame,

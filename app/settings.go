@@ -150,9 +150,9 @@ func (a hookAuth) Authenticate(ctx context.Context, req proxy.AuthRequest, secre
 func refused(err error) error {
 	var no *hooks.Refusal
 	if errors.As(err, &no) && no.Message != "" {
-		return fault.New(fault.Unauthenticated, "Authentication Error, "+no.Message).WithType("auth_error").WithCause(err)
+		return fault.New(fault.Unauthenticated, no.Message).WithType("auth_error").WithCause(err)
 	}
-	return fault.New(fault.Unauthenticated, "Authentication Error, custom auth refused this key").WithType("auth_error").WithCause(err)
+	return fault.New(fault.Unauthenticated, "custom auth refused this key").WithType("auth_error").WithCause(err)
 }
 
 // hookKey is the key row that custom_auth's answer amounts to. Its id is made of the secret's hash, so that its spend adds up.
