@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"gatehouse/proxy/provider"
@@ -57,9 +58,8 @@ type Options struct {
 // Relay is the body of a streamed answer: the server pulls from it and so sets the pace, which is all the backpressure
 // there is to it. What blocks in Read is ended by the flight. For one goroutine.
 type Relay struct {
-	o      Options
-	parser Parser
-	out    []byte
+	o Options
+	*buffers
 	off    int
 	end    End
 	over   bool      // nothing more is to come from upstream
@@ -69,6 +69,26 @@ type Relay struct {
 	by     time.Time // deadline set on the source
 	events int       // handled by spoke
 	closed bool
+}
+
+// buffers is the memory of a relay, which goes back to the pool at its end.
+type buffers struct {
+	parser Parser
+	out    []byte
+}
+
+//nolint:gochecknoglobals // a pool
+var pool = sync.Pool{New: func() any { return new(buffers) }}
+
+func acquireBuffers() *buffers { return pool.Get().(*buffers) } //nolint:forcetypeassert // the pool holds nothing else
+
+func releaseBuffers(b *buffers) {
+	const keep = 64 << 10
+	b.parser.reset()
+	if b.out = b.out[:0]; cap(b.out) > keep {
+		b.out = nil
+	}
+	pool.Put(b)
 }
 
 // The most that is held back before the first content (proxy.md §4.5).
@@ -87,7 +107,7 @@ const progressEvery = 10 * time.Second
 // NewRelay makes the relay of one stream.
 func NewRelay(o Options) *Relay {
 	now := o.Now()
-	return &Relay{o: o, heard: now, spoke: now, told: now}
+	return &Relay{o: o, buffers: acquireBuffers(), heard: now, spoke: now, told: now}
 }
 
 // Errors of Prime.
@@ -352,6 +372,9 @@ func (r *Relay) Close() (err error) {
 			err = io.ErrUnexpectedEOF
 		}
 		r.o.Closed()
+		r.over = true
+		releaseBuffers(r.buffers)
+		r.buffers, r.off = new(buffers), 0
 	}()
 	if r.end == Open {
 		r.o.Flight.Cancel(provider.ClientGone)
@@ -361,4 +384,8 @@ func (r *Relay) Close() (err error) {
 }
 
 // Drop forgets a relay whose Prime failed: nothing is settled by it.
-func (r *Relay) Drop() { r.closed = true }
+func (r *Relay) Drop() {
+	r.closed = true
+	releaseBuffers(r.buffers)
+	r.buffers = nil
+}
