@@ -31,7 +31,7 @@ generate: ## write all generated files again: pages, icons, styles, scripts, pri
 	tools/need.sh npm
 	npm run --silent build
 	npm run --silent --if-present prices
-	go run $(TEMPL) generate -log-level error
+	go run $(TEMPL) generate -path views -log-level error
 
 fmt: ## format Go and templ files
 	tools/need.sh golangci-lint

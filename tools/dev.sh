@@ -10,4 +10,4 @@ shift
 node --watch-path=static/src --watch-path=views static/build.mjs &
 assets=$!
 trap 'kill "$assets" 2>/dev/null' EXIT
-go run "$templ" generate --watch --cmd "go run . $*"
+go run "$templ" generate --watch -path views --cmd "go run . $*"

@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.." || exit 1
 passed=0
 failed=0
 work=$(mktemp -d /tmp/gatehouse-test-XXXXXX)
+chmod 711 "$work" # PostgreSQL, which runs under another user, must get to its folder
 finish() {
   tools/services.sh down "$work/services"
   rm -rf "$work"
@@ -52,7 +53,12 @@ is_generated() {
   sum >"$work/before"
   make --no-print-directory generate || return 1
   sum >"$work/after"
-  diff "$work/before" "$work/after" || { echo "generated files are old: run make generate and commit"; return 1; }
+  diff "$work/before" "$work/after" | sed -n 's/^[<>] [0-9a-f]*  //p' | sort -u >"$work/old"
+  if [ -s "$work/old" ]; then
+    echo "old, run make generate and commit:"
+    cat "$work/old"
+    return 1
+  fi
 }
 
 go_tests() { go run ./tools/gotest -out "$work/count" -- -timeout 10m "$@"; }
