@@ -63,6 +63,8 @@ type process struct {
 	cfg    atomic.Pointer[config.Config]
 	policy atomic.Pointer[control.Policy]
 	master models.Secret
+	// created: the master key is new, and nobody has been told.
+	created bool
 
 	store    *store.Store
 	sealer   *seal.Sealer
@@ -98,8 +100,15 @@ func Run(ctx context.Context, opt Options) error {
 			return fmt.Errorf("environment_variables.%s: %w", name, err)
 		}
 	}
-	created, err := p.masterKey(cfg)
+	ln, err := listen(ctx, cfg.Server, p.now)
 	if err != nil {
+		return err
+	}
+	defer func() { _ = ln.Close() }() // the server has closed it, unless something failed before
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	if err := p.masterKey(cfg); err != nil {
 		return err
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -107,22 +116,36 @@ func Run(ctx context.Context, opt Options) error {
 	defer stop()
 	defer p.close()
 	if err := p.build(ctx, background, cfg); err != nil {
+		p.handOver(cfg)
 		return err
 	}
-	return p.serve(ctx, cfg, created)
+	p.goRun(background, "reload", func(ctx context.Context) error { p.watchReload(ctx, hup); return nil })
+	return p.serve(ctx, cfg, ln)
 }
 
-// masterKey takes the configured master key, or the one kept in the data folder; created says that it is new.
-func (p *process) masterKey(cfg *config.Config) (created bool, err error) {
+// masterKey takes the configured master key, or the one kept in the data folder, which is made at the first start.
+func (p *process) masterKey(cfg *config.Config) error {
 	p.master = cfg.General.MasterKey
 	if !p.master.IsSet() {
-		if p.master, created, err = config.EnsureMasterKey(cfg.Server.DataDir); err != nil {
-			return false, err
+		var err error
+		if p.master, p.created, err = config.EnsureMasterKey(cfg.Server.DataDir); err != nil {
+			return err
 		}
 	}
 	policy := control.PolicyOf(cfg, p.master)
 	p.policy.Store(&policy)
-	return created, nil
+	return nil
+}
+
+// handOver tells a new master key although the start has failed: the next one will not know that nobody has seen it.
+func (p *process) handOver(cfg *config.Config) {
+	if p.created {
+		_, _ = fmt.Fprintf(p.opt.Out, "Master key  %s\n            kept in %s; it is not shown again\n", p.master.Reveal(), masterKeyFile(cfg))
+	}
+}
+
+func masterKeyFile(cfg *config.Config) string {
+	return filepath.Join(cfg.Server.DataDir, config.MasterKeyFile)
 }
 
 // build puts the parts together, each on those before it.
@@ -175,7 +198,6 @@ func (p *process) build(ctx, background context.Context, cfg *config.Config) err
 	p.goRun(background, "health probe", func(ctx context.Context) error { p.health.run(ctx); return nil })
 	j := &jobs{store: p.store, ring: p.ring, cfg: p.cfg.Load, now: p.now, log: p.log}
 	p.goRun(background, "jobs", func(ctx context.Context) error { j.run(ctx); return nil })
-	p.goRun(background, "reload", func(ctx context.Context) error { p.watchReload(ctx); return nil })
 	return nil
 }
 
@@ -304,13 +326,11 @@ func (p *process) close() {
 			p.log.Warn("the database did not close", slog.Any("error", err))
 		}
 	}
+	p.log.Info("stopped")
 }
 
 // watchReload reads the configuration again on SIGHUP. A bad one is logged and the old one stays.
-func (p *process) watchReload(ctx context.Context) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
+func (p *process) watchReload(ctx context.Context, hup <-chan os.Signal) {
 	for {
 		select {
 		case <-ctx.Done():

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"io"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -13,32 +15,51 @@ const (
 	bytesPerSec  = 1 << 10
 )
 
-// pacedListener hands out connections whose reads end when the client is too slow.
+// A client that takes nothing of an answer for this long is cut. An answer goes out in pieces, so that a slow client of
+// a large one has this long for each.
+const (
+	writeGrace = 30 * time.Second
+	writePiece = 64 << 10
+	renewAfter = 5 * time.Second // moving a deadline costs, so it is not done for every write
+)
+
+// What a client may still send when it was answered before it had sent its whole request: closing at once would reset
+// the connection, and the client would lose the answer.
+const (
+	lingerTime  = 2 * time.Second
+	lingerBytes = 16 << 20
+)
+
+// pacedListener hands out connections that end when the client is too slow, and knows how many are in use.
 type pacedListener struct {
 	net.Listener
-	now func() time.Time
+	now  func() time.Time
+	busy atomic.Int64 // connections between the first byte of a request and the end of its answer
 }
 
-func (l pacedListener) Accept() (net.Conn, error) {
+func (l *pacedListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &pacedConn{Conn: c, now: l.now}, nil
+	return &pacedConn{Conn: c, now: l.now, busy: &l.busy}, nil
 }
 
 // pacedConn sets a deadline of its own before every read. fasthttp calls SetReadDeadline at the start of each
 // request; that call is taken as the mark of a new request and its value only as the wait for the first byte.
 type pacedConn struct {
 	net.Conn
-	now   func() time.Time
-	start time.Time // of the request that is being read; zero until its first byte
-	wait  time.Time // deadline for the first byte
-	read  int64     // bytes of this request so far
+	now     func() time.Time
+	busy    *atomic.Int64
+	start   time.Time // of the request that is being read; zero until its first byte
+	read    int64     // bytes of this request so far
+	renewed time.Time // when the write deadline was set
+	linger  bool      // the client may still be sending when this closes
+	inUse   atomic.Bool
 }
 
 func (c *pacedConn) SetReadDeadline(t time.Time) error {
-	c.wait, c.start, c.read = t, time.Time{}, 0
+	c.start, c.read = time.Time{}, 0
 	return c.Conn.SetReadDeadline(t)
 }
 
@@ -52,9 +73,50 @@ func (c *pacedConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if n > 0 && c.read == 0 {
 		c.start = c.now()
+		c.use(true)
 	}
 	c.read += int64(n)
 	return n, err
+}
+
+func (c *pacedConn) Write(b []byte) (int, error) {
+	sent := 0
+	for {
+		if now := c.now(); now.Sub(c.renewed) > renewAfter || len(b) > writePiece {
+			c.renewed = now
+			if err := c.Conn.SetWriteDeadline(now.Add(writeGrace)); err != nil {
+				return sent, err
+			}
+		}
+		piece := b[:min(len(b), writePiece)]
+		n, err := c.Conn.Write(piece)
+		sent += n
+		b = b[len(piece):]
+		if err != nil || len(b) == 0 {
+			return sent, err
+		}
+	}
+}
+
+// use notes that a request begins or that its answer is complete.
+func (c *pacedConn) use(on bool) {
+	if c.inUse.CompareAndSwap(!on, on) {
+		if on {
+			c.busy.Add(1)
+		} else {
+			c.busy.Add(-1)
+		}
+	}
+}
+
+func (c *pacedConn) Close() error {
+	defer c.use(false)
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.linger && half.CloseWrite() == nil {
+		if c.Conn.SetReadDeadline(c.now().Add(lingerTime)) == nil {
+			_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes) // what comes is not wanted
+		}
+	}
+	return c.Conn.Close()
 }
 
 // SyscallConn gives the data plane the raw connection, on which it looks for a client that has left.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"gatehouse/app/config"
 	"gatehouse/app/web"
+	"gatehouse/proxy"
 )
 
 const (
@@ -30,26 +32,35 @@ type plane interface {
 }
 
 // newServer puts both halves behind one listener. Bodies are streamed, so that the data plane reads none before it knows
-// the key; the control plane's are read here, within their bound.
-func newServer(p plane, control fasthttp.RequestHandler, rootPath string) *fasthttp.Server {
+// the key; the control plane's are read here, within their bound. While draining says so, the control plane takes no more
+// requests but those for its health; the data plane sees to that itself.
+func newServer(p plane, control fasthttp.RequestHandler, rootPath string, draining func() bool) *fasthttp.Server {
 	calls := p.Handler()
-	root := []byte(rootPath)
+	manage := func(ctx *fasthttp.RequestCtx, path []byte) {
+		switch err := proxy.CheckHead(&ctx.Request.Header); {
+		case err != nil:
+			refuse(ctx, fasthttp.StatusBadRequest, "bad_request_error", err.Error())
+		case draining() && !bytes.HasPrefix(path, []byte("/health")):
+			ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, "1")
+			refuse(ctx, fasthttp.StatusServiceUnavailable, "service_unavailable", "Gatehouse is shutting down")
+		case readBody(ctx):
+			control(ctx)
+		}
+	}
 	return &fasthttp.Server{
 		Handler: func(ctx *fasthttp.RequestCtx) {
 			path := ctx.URI().PathOriginal()
-			if len(root) > 0 {
-				if len(path) < len(root) || string(path[:len(root)]) != rootPath {
-					control(ctx)
-					return
-				}
-				path = path[len(root):]
-			}
-			if p.Owns(ctx.Method(), path) {
+			below, inside := bytes.CutPrefix(path, []byte(rootPath))
+			if inside && p.Owns(ctx.Method(), below) {
 				calls(ctx)
-				return
+			} else {
+				manage(ctx, below)
 			}
-			if readBody(ctx) {
-				control(ctx)
+			leaveUnread(ctx)
+		},
+		ConnState: func(c net.Conn, state fasthttp.ConnState) {
+			if pc, ok := c.(*pacedConn); ok && state != fasthttp.StateActive {
+				pc.use(false)
 			}
 		},
 		Name:                          "gatehouse",
@@ -72,11 +83,27 @@ type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
 
+// prefetched is how much of a body fasthttp has read before a handler runs.
+const prefetched = 8 << 10
+
+// leaveUnread sees to a request whose body nobody has read to its end: what is left of it on the connection would be
+// taken for the next request. The connection closes, after a while in which the client can read why.
+func leaveUnread(ctx *fasthttp.RequestCtx) {
+	n := ctx.Request.Header.ContentLength()
+	if !ctx.Request.IsBodyStream() || n >= 0 && n <= prefetched {
+		return
+	}
+	ctx.SetConnectionClose()
+	if c, ok := ctx.Conn().(*pacedConn); ok {
+		c.linger = true
+	}
+}
+
 // readBody takes the body of a control plane request into memory. A body over the bound is refused before it is read to
 // its end, and the connection is closed, since the rest of it would be taken for the next request.
 func readBody(ctx *fasthttp.RequestCtx) bool {
 	if n := ctx.Request.Header.ContentLength(); n > web.MaxBody {
-		tooLarge(ctx)
+		refuse(ctx, fasthttp.StatusRequestEntityTooLarge, "bad_request_error", tooLarge)
 		return false
 	}
 	stream := ctx.RequestBodyStream()
@@ -85,34 +112,36 @@ func readBody(ctx *fasthttp.RequestCtx) bool {
 	}
 	body, err := io.ReadAll(io.LimitReader(stream, web.MaxBody+1))
 	if err != nil {
-		ctx.SetConnectionClose()
-		ctx.SetStatusCode(fasthttp.StatusRequestTimeout)
+		refuse(ctx, fasthttp.StatusRequestTimeout, "bad_request_error", "the request body did not arrive in time")
 		return false
 	}
 	if len(body) > web.MaxBody {
-		tooLarge(ctx)
+		refuse(ctx, fasthttp.StatusRequestEntityTooLarge, "bad_request_error", tooLarge)
 		return false
 	}
 	ctx.Request.SetBody(body)
 	return true
 }
 
-func tooLarge(ctx *fasthttp.RequestCtx) {
+const tooLarge = "the body is larger than 1 MiB"
+
+// refuse answers before the control plane's app has seen the request, and closes the connection. The text is our own.
+func refuse(ctx *fasthttp.RequestCtx, status int, kind, message string) {
 	ctx.SetConnectionClose()
-	ctx.SetStatusCode(fasthttp.StatusRequestEntityTooLarge)
+	ctx.SetStatusCode(status)
 	ctx.SetContentType("application/json")
-	ctx.SetBodyString(`{"error":{"message":"the body is larger than 1 MiB","type":"bad_request_error","param":"None","code":"413"}}`)
+	ctx.SetBodyString(fmt.Sprintf(`{"error":{"message":%q,"type":%q,"param":"None","code":"%d"}}`, message, kind, status))
 }
 
 // listen opens the port. The error names it, since "address already in use" is what people meet first.
-func listen(ctx context.Context, s config.Server, now func() time.Time) (net.Listener, error) {
+func listen(ctx context.Context, s config.Server, now func() time.Time) (*pacedListener, error) {
 	addr := net.JoinHostPort(s.Host, fmt.Sprint(s.Port))
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	return pacedListener{ln, now}, nil
+	return &pacedListener{Listener: ln, now: now}, nil
 }
 
 // clientIP gives the caller's address: the peer, or behind a trusted proxy the right-most address of X-Forwarded-For that

@@ -78,6 +78,7 @@ func readBody(ctx *fasthttp.RequestCtx, dst []byte, limit int) ([]byte, error) {
 	for {
 		if len(dst) == cap(dst) {
 			if len(dst) == n {
+				ctx.Request.ResetBody()
 				return dst, nil
 			}
 			dst = append(dst, 0)[:len(dst)]
@@ -88,6 +89,7 @@ func readBody(ctx *fasthttp.RequestCtx, dst []byte, limit int) ([]byte, error) {
 			return dst, errTooLarge
 		}
 		if errors.Is(err, io.EOF) {
+			ctx.Request.ResetBody() // read to its end: the connection stands at the next request
 			return dst, nil
 		}
 		if err != nil {
