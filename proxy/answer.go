@@ -60,7 +60,7 @@ func (c *call) finishPlain(body []byte) route.Outcome {
 	}
 	b := c.settle(e)
 	a.SetModel(c.shownJSON())
-	if !usage.Seen && c.wire == provider.OpenAI && c.op != provider.Embedding {
+	if !usage.Seen && (c.op == provider.Chat || c.op == provider.Completion) {
 		a.SetUsage(stream.AppendUsage(nil, b.usage.InputTotal(), b.usage.OutputTotal()))
 	}
 	r := &c.ctx.Response
@@ -103,8 +103,10 @@ func outputText(a *wire.Answer) []byte {
 			}
 		}
 	})
-	if i := a.Find("content"); i >= 0 && a.Choices() == nil { // Anthropic's
-		text = append(text, a.Raw(i)...)
+	for _, name := range [...]string{"content", "output"} { // Anthropic's, and that of Responses
+		if i := a.Find(name); i >= 0 && a.Choices() == nil {
+			text = append(text, a.Raw(i)...)
+		}
 	}
 	return text
 }
@@ -181,9 +183,12 @@ func (c *call) longest() time.Time {
 func (c *call) filter() stream.Filter {
 	name := c.shownJSON()
 	var f stream.Filter
-	if c.wire == provider.Anthropic {
+	switch {
+	case c.wire == provider.Anthropic:
 		f = &stream.Anthropic{Model: name}
-	} else {
+	case c.op == provider.Responses:
+		f = &stream.Responses{Model: name}
+	default:
 		o := &stream.OpenAI{Model: name, Asked: c.usage, Finish: openai.Finish}
 		if c.streamCost {
 			o.Cost = func(u wire.Usage) *models.Nano {

@@ -2,18 +2,56 @@ package proxy
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
+	"gatehouse/proxy/provider"
 	"gatehouse/proxy/tokens"
+	"gatehouse/proxy/wire"
 )
 
-// countTokens answers how many tokens a Messages call would take, without making it: the count is free and local.
+// countPatience is how long a provider may take to count.
+const countPatience = 10 * time.Second
+
+// countTokens answers how many tokens a Messages call would take, without making it: the provider's own count where it
+// has one, else a count made here. It is free and not booked.
 func (c *call) countTokens() *failure {
-	n := tokens.CountChat(c.match.Deployments[0].Model, c.s.body)
-	c.ctx.Response.SetStatusCode(fasthttp.StatusOK)
-	c.ctx.Response.Header.SetContentType("application/json")
+	n, ok := c.askCount()
+	if !ok {
+		n = int64(tokens.CountChat(c.match.Deployments[0].Model, c.s.body))
+	}
+	r := &c.ctx.Response
+	r.SetStatusCode(fasthttp.StatusOK)
+	r.Header.SetContentType("application/json")
 	c.commonHeaders()
-	c.ctx.Response.SetBodyRaw(append(strconv.AppendInt([]byte(`{"input_tokens":`), int64(n), 10), '}'))
+	r.SetBodyRaw(append(strconv.AppendInt([]byte(`{"input_tokens":`), n, 10), '}'))
 	return nil
+}
+
+// askCount asks the provider, if it speaks this wire.
+func (c *call) askCount() (int64, bool) {
+	d := c.match.Deployments[0]
+	target, err := c.p.targets.Target(d)
+	if err != nil || target.Provider.Wire() != provider.Anthropic || c.match.Wildcard {
+		return 0, false
+	}
+	c.sent.target, c.sent.model = target, d.Model
+	req, f := c.prepare()
+	if f != nil {
+		return 0, false
+	}
+	c.follow()
+	req.Deadline = c.p.Now().Add(countPatience)
+	resp, err := c.p.transport.Do(&c.flight, req)
+	if err != nil {
+		return 0, false
+	}
+	defer resp.Close()
+	body, err := resp.Body.ReadAll(nil, 64<<10)
+	if err != nil || resp.Status() != fasthttp.StatusOK {
+		return 0, false
+	}
+	n, ok := wire.Int(wire.Lookup(body, "input_tokens"))
+	return n, ok && n >= 0
 }

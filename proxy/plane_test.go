@@ -240,6 +240,75 @@ func TestEmbeddingAndCompletion(t *testing.T) {
 	}
 }
 
+func TestResponses(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setup{})
+	got := r.send("POST", "/v1/responses", plainKey, `{"model":"gpt-4o","input":"hi","metadata":{"a":"b"},"tags":["x"]}`)
+	if got.status != 200 || !strings.Contains(got.body, `"model":"gpt-4o"`) {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	if sent := r.provider.Last(t); sent.Path != "/v1/responses" || string(sent.Body) != `{"model":"gpt-4o-real","input":"hi"}` {
+		t.Errorf("sent %s to %s", sent.Body, sent.Path)
+	}
+	streamed := r.send("POST", "/responses", plainKey, `{"model":"gpt-4o","input":"hi","stream":true}`)
+	if streamed.status != 200 || !strings.Contains(streamed.body, "event: response.completed\n") || strings.Contains(streamed.body, "[DONE]") ||
+		strings.Contains(streamed.body, "gpt-4o-real") {
+		t.Errorf("%d %s", streamed.status, streamed.body)
+	}
+	for _, rec := range r.book.wait(t, 2) {
+		if rec.CostNano != 50_000 || rec.Status != spend.StatusSuccess || rec.UsageEstimated {
+			t.Errorf("record %+v", rec)
+		}
+	}
+	// A provider without this API says so before anything is sent.
+	got = r.send("POST", "/v1/responses", plainKey, `{"model":"claude","input":"hi"}`)
+	if _, code, _ := got.failure(t); got.status != 400 || code != "unsupported_parameter" || len(r.provider.Requests()) != 2 {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}
+
+func TestResponsesStreamThatIsCut(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setup{settings: oneTry()})
+	r.provider.Always(testkit.Reply{Fault: testkit.FaultEnd, After: 6})
+	got := r.send("POST", "/v1/responses", plainKey, `{"model":"gpt-4o","input":"hi","stream":true}`)
+	if got.status != 200 || !strings.Contains(got.body, `"code":"upstream_unavailable"`) || strings.Contains(got.body, "response.completed") {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if rec := r.book.wait(t, 1)[0]; rec.Status != spend.StatusFailure {
+		t.Errorf("record %+v", rec)
+	}
+}
+
+func TestCountTokens(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setup{})
+	body := func(model string) string {
+		return `{"model":"` + model + `","messages":[{"role":"user","content":"Say hello to the world."}]}`
+	}
+	theirs := r.send("POST", "/v1/messages/count_tokens", plainKey, body("claude"))
+	if sent := r.provider.Last(t); theirs.status != 200 || sent.Path != "/v1/messages/count_tokens" || !strings.Contains(string(sent.Body), "claude-real") {
+		t.Errorf("%d %s, sent to %s", theirs.status, theirs.body, sent.Path)
+	}
+	ours := r.send("POST", "/v1/messages/count_tokens", plainKey, body("gpt-4o"))
+	var count struct {
+		N int `json:"input_tokens"`
+	}
+	if err := json.Unmarshal([]byte(ours.body), &count); err != nil || count.N < 8 || count.N > 20 {
+		t.Errorf("%d %s", ours.status, ours.body)
+	}
+	r.provider.Always(testkit.ErrorReply(500, "", "", "x"))
+	if got := r.send("POST", "/v1/messages/count_tokens", plainKey, body("claude")); got.status != 200 {
+		t.Errorf("a provider that fails: %d %s", got.status, got.body)
+	}
+	if got := r.send("POST", "/v1/messages/count_tokens", plainKey, body("none")); got.status != 404 {
+		t.Errorf("an unknown model: %d", got.status)
+	}
+	if n := len(r.book.admitted); n != 0 {
+		t.Errorf("%d counts were booked", n)
+	}
+}
+
 func TestModelList(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, setup{rows: func(s models.ChangeSink) {

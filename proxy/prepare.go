@@ -101,7 +101,7 @@ func (c *call) edit(body *wire.Request, op provider.Op) error {
 			body.Add(p.Name, p.Value)
 		}
 	}
-	if c.stream && t.Provider.Wire() == provider.OpenAI && !t.NoUsageOpt {
+	if c.stream && t.Provider.Wire() == provider.OpenAI && op != provider.Responses && !t.NoUsageOpt {
 		askUsage(body)
 	}
 	c.capOutput(body, t.Provider.Wire())
@@ -140,6 +140,10 @@ func (c *call) capOutput(body *wire.Request, w provider.Wire) {
 	}
 	c.sent.cap = c.hold.money.MaxTokens
 	raw := strconv.AppendInt(nil, c.sent.cap, 10)
+	if c.op == provider.Responses {
+		body.SetField(wire.MaxOutputTokens, raw)
+		return
+	}
 	if w == provider.OpenAI && body.Present(wire.MaxCompletionTokens) {
 		body.SetField(wire.MaxCompletionTokens, raw)
 		if body.Present(wire.MaxTokens) {

@@ -245,6 +245,7 @@ func (p *Plane) routes() *fiber.App {
 		root.Post(v+"/chat/completions", p.call(provider.Chat))
 		root.Post(v+"/completions", p.call(provider.Completion))
 		root.Post(v+"/embeddings", p.call(provider.Embedding))
+		root.Post(v+"/responses", p.call(provider.Responses))
 		root.Post(v+"/messages", p.call(provider.Messages))
 		root.Post(v+"/messages/count_tokens", p.call(provider.CountTokens))
 		root.Get(v+"/models", p.models)
@@ -255,6 +256,7 @@ func (p *Plane) routes() *fiber.App {
 			root.Post(v+base+"/embeddings", p.call(provider.Embedding))
 		}
 	}
+	root.Post("/openai/v1/responses", p.call(provider.Responses))
 	root.Post("/anthropic/v1/messages", p.call(provider.Messages))
 	root.Post("/anthropic/v1/messages/count_tokens", p.call(provider.CountTokens))
 	root.Post("/api/event_logging/batch", p.telemetry)
@@ -303,7 +305,7 @@ func (p *Plane) unrouted(ctx *fasthttp.RequestCtx, err error) {
 //
 //nolint:gochecknoglobals // a table, never written
 var segments = map[string]bool{
-	"chat": true, "completions": true, "embeddings": true, "models": true, "messages": true, "engines": true, "responses": false,
+	"chat": true, "completions": true, "embeddings": true, "models": true, "messages": true, "engines": true, "responses": true,
 	"images": false, "audio": false, "moderations": false, "rerank": false, "openai": false, "openai_passthrough": false, "anthropic": false,
 	"azure": false, "azure_ai": false, "gemini": false, "vertex-ai": false, "vertex_ai": false, "bedrock": false, "cohere": false,
 	"mistral": false, "vllm": false, "files": false, "batches": false, "fine_tuning": false, "vector_stores": false, "assistants": false,

@@ -248,9 +248,9 @@ func (c *call) shape() *failure {
 	switch c.op {
 	case provider.Completion:
 		need = wire.Prompt
-	case provider.Embedding:
+	case provider.Embedding, provider.Responses:
 		need = wire.Input
-	case provider.Chat, provider.Messages, provider.CountTokens, provider.Responses:
+	case provider.Chat, provider.Messages, provider.CountTokens:
 	}
 	if !req.Has(need) {
 		return fail(missingField, "the field "+need.Name()+" is missing").about(need.Name())
@@ -258,7 +258,7 @@ func (c *call) shape() *failure {
 	if need == wire.Messages && !wire.IsArray(req.Get(need)) {
 		return fail(badField, "messages must be a list").about("messages")
 	}
-	if c.stream && c.wire == provider.OpenAI {
+	if c.stream && c.op != provider.Messages {
 		options := req.Get(wire.StreamOptions)
 		if !wire.Null(options) && !wire.IsObject(options) {
 			return fail(badField, "stream_options must be an object").about("stream_options")

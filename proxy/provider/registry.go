@@ -83,7 +83,7 @@ func (r *Registry) Forget(keep func(id string) bool) {
 func (r *Registry) make(d *models.Deployment) (*Target, error) {
 	p := r.providers(d.Provider)
 	if p == nil {
-		return nil, fmt.Errorf("provider %q is not known", d.Provider)
+		return nil, fmt.Errorf("provider %q has no upstream here", d.Provider)
 	}
 	t, err := p.Ready(d)
 	if err != nil {

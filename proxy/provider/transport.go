@@ -65,7 +65,7 @@ const (
 	idleTimeout    = 60 * time.Second
 	probeAfter     = time.Second // an idle connection is looked at before it is used again
 	maxIdlePerHost = 1024
-	readBuffer     = 8 << 10
+	readBuffer     = 4 << 10 // grows for an answer whose head needs it
 	writeBuffer    = 4 << 10
 )
 

@@ -154,6 +154,9 @@ func (p *Vendor) Path(t *provider.Target, dst []byte, op provider.Op, model stri
 	case provider.Embedding:
 		path = "/embeddings"
 	case provider.Responses:
+		if p.v.quirks&nativeResponses == 0 {
+			return dst, provider.ErrNoSuchOp
+		}
 		path = "/responses"
 	case provider.Messages, provider.CountTokens:
 		return dst, provider.ErrNoSuchOp
