@@ -299,6 +299,7 @@ func (c *call) streamed(state *stream.State, end stream.End, cause error) {
 			e.routed.Class = route.Server
 		case stream.Shutdown, stream.Panic:
 			e.routed.Class = route.Cancelled
+		case stream.Truncated, stream.Open, stream.Complete, stream.ClientGone:
 		}
 	}
 	if end == stream.Panic {

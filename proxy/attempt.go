@@ -285,16 +285,12 @@ func classOf(r *provider.Refusal) route.Class {
 // pretended is the failure that a test asks for, in the class that it names.
 func (c *call) pretended() route.Outcome {
 	c.sent.tries++ // the call counts as made
-	f := fail(upstreamStatus, "a failure was asked for")
-	switch c.pretend {
-	case route.Timeout:
-		f = fail(timedOut, "a timeout was asked for")
-	case route.RateLimit:
-		f = fail(upstreamRate, "a rate limit was asked for")
-	case route.ContextWindow:
-		f = fail(contextTooLong, "a context window error was asked for")
-	case route.ContentPolicy:
-		f = fail(contentPolicy, "a content policy violation was asked for")
+	reason, ok := map[route.Class]reason{
+		route.Timeout: timedOut, route.RateLimit: upstreamRate, route.ContextWindow: contextTooLong, route.ContentPolicy: contentPolicy,
+	}[c.pretend]
+	if !ok {
+		reason = upstreamStatus
 	}
+	f := fail(reason, "a failure of this kind was asked for")
 	return route.Outcome{Class: c.pretend, Status: f.status, Err: f}
 }

@@ -279,8 +279,10 @@ func (c *call) readMocks() *failure {
 		f     wire.Field
 		class route.Class
 	}{
-		{wire.MockTimeout, route.Timeout}, {wire.MockTestingFallbacks, route.Server},
-		{wire.MockTestingContextWindowFallbacks, route.ContextWindow}, {wire.MockTestingContentPolicyFallbacks, route.ContentPolicy},
+		{wire.MockTimeout, route.Timeout},
+		{wire.MockTestingFallbacks, route.Server},
+		{wire.MockTestingContextWindowFallbacks, route.ContextWindow},
+		{wire.MockTestingContentPolicyFallbacks, route.ContentPolicy},
 		{wire.MockTestingRateLimitError, route.RateLimit},
 	} {
 		on, err := req.Flag(m.f)

@@ -75,7 +75,7 @@ func readHead(h *fasthttp.RequestHeader, keyHeader, userHeader string) head {
 
 // readX takes a header whose name begins with X. LiteLLM's names and ours mean the same.
 func (h *head) readX(k, v []byte) {
-	name := k
+	var name []byte
 	switch {
 	case bytes.HasPrefix(k, []byte("X-Litellm-")):
 		name = k[len("X-Litellm-"):]

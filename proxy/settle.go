@@ -20,15 +20,14 @@ type ending struct {
 	httpStatus int
 	code       string
 
-	usage   wire.Usage // as the provider reported it
-	text    []byte     // output, for counting where usage is missing or cannot be whole
-	scale   float64    // of text to all of the output; 0 = 1
-	whole   bool       // the answer came to its end
-	floor   bool       // nothing is known but that the provider was asked
-	tier    string     // service tier of the answer
-	reply   string     // model named by the answer
-	routed  route.Outcome
-	settled bool
+	usage  wire.Usage // as the provider reported it
+	text   []byte     // output, for counting where usage is missing or cannot be whole
+	scale  float64    // of text to all of the output; 0 = 1
+	whole  bool       // the answer came to its end
+	floor  bool       // nothing is known but that the provider was asked
+	tier   string     // service tier of the answer
+	reply  string     // model named by the answer
+	routed route.Outcome
 }
 
 // bill is what a call came to.

@@ -125,6 +125,7 @@ func (b *Body) read(p []byte) (int, error) {
 		return b.readChunks(p)
 	case untilClose:
 		return br.Read(p) //nolint:wrapcheck // io.EOF must stay itself
+	case fixed:
 	}
 	if int64(len(p)) > b.left {
 		p = p[:b.left]

@@ -60,6 +60,7 @@ func request(c *Client, addr string, body string) *Request {
 var direct = Direct() // hosts are told apart by dialer
 
 func newClient(tb testing.TB) *Client {
+	tb.Helper()
 	c := NewClient(time.Now, nil)
 	tb.Cleanup(c.CloseIdle)
 	return c

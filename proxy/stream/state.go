@@ -30,15 +30,6 @@ func (s *State) note(raw []byte) {
 	}
 }
 
-// reset readies the state for another stream.
-func (s *State) reset() {
-	text := s.Text[:0]
-	if cap(text) > 16<<10 {
-		text = nil
-	}
-	*s = State{Text: text}
-}
-
 // Filter turns the events of one wire into what the client gets. It is for one stream at a time and one goroutine.
 type Filter interface {
 	// Event appends to out what the client gets of ev. An error means that the event makes no sense.

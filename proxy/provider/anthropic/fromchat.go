@@ -80,9 +80,7 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, erro
 		o.raw("max_tokens", strconv.AppendInt(nil, DefaultMaxTokens, 10))
 	}
 	o.raw("tool_choice", toolChoice(choice, parallel))
-	if err := f.output(&o, in); err != nil {
-		return dst, err
-	}
+	output(&o, in)
 	return append(dst, o.bytes()...), nil
 }
 
@@ -96,7 +94,7 @@ func (f *FromChat) unsupported(name string, raw []byte) error {
 }
 
 // output adds what is said about the form of the answer and the effort put into it.
-func (f *FromChat) output(o *object, in *wire.Request) error {
+func output(o *object, in *wire.Request) {
 	var config object
 	if i := in.Find("response_format"); i >= 0 && !in.Dropped(i) {
 		raw := in.Raw(i)
@@ -116,7 +114,6 @@ func (f *FromChat) output(o *object, in *wire.Request) error {
 	if len(config.b) > 0 {
 		o.raw("output_config", config.bytes())
 	}
-	return nil
 }
 
 // stops brings stop to a list without entries that are white space only, which the API refuses.
