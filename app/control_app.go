@@ -16,7 +16,7 @@ import (
 // controlApp is the control plane's half of the server: the admin API, its pages, and the portal.
 func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
 	ip := clientIP(p.cfg.Load)
-	o := web.Options{Log: p.log, Now: p.now, BaseURL: cfg.Server.BaseURL, RootPath: cfg.Server.RootPath, ClientIP: ip}
+	o := web.Options{Log: p.log, Now: p.now, BaseURL: cfg.Server.BaseURL, RootPath: cfg.Server.RootPath, ClientIP: ip, Guard: p.health.Guard}
 	if cfg.UI.LogoutURL != "" {
 		o.FormActions = append(o.FormActions, originOf(cfg.UI.LogoutURL))
 	}

@@ -11,10 +11,15 @@ import (
 	"gatehouse/proxy/spend"
 )
 
+// A database that answers a trivial question neither at once nor within probeLimit is away. Both are short, since requests
+// of the control plane wait until it is known (reliability.md §14: 503 in about 2 s).
 const (
-	probeEvery = 2 * time.Second
-	probeLimit = 2 * time.Second
+	probeEvery = time.Second
+	probeLimit = 1200 * time.Millisecond
 )
+
+// requestLimit is the longest that a request of the control plane may work.
+const requestLimit = 30 * time.Second
 
 // health keeps what the last probes found, so that a health request runs no query (reliability.md §14).
 type health struct {
@@ -27,6 +32,18 @@ type health struct {
 
 	dbDown   atomic.Bool
 	draining atomic.Bool
+	answers  atomic.Pointer[span] // the present time of a database that answers; nil before the first probe
+}
+
+// span is a time that ends.
+type span struct {
+	ctx context.Context //nolint:containedctx // it is what others wait on
+	end context.CancelFunc
+}
+
+func newSpan() *span {
+	ctx, end := context.WithCancel(context.Background())
+	return &span{ctx, end}
 }
 
 // run probes the database until ctx ends.
@@ -34,15 +51,43 @@ func (h *health) run(ctx context.Context) {
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	for {
-		probe, cancel := context.WithTimeout(ctx, probeLimit)
-		h.dbDown.Store(h.store.Ping(probe) != nil)
-		cancel()
+		h.probe(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 	}
+}
+
+func (h *health) probe(ctx context.Context) {
+	probe, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	err := h.store.Ping(probe)
+	if !h.store.IsPostgres() && probe.Err() != nil {
+		return // the file is on our own disk: slow is not away
+	}
+	h.dbDown.Store(err != nil)
+	now := h.answers.Load()
+	switch {
+	case err != nil && now != nil:
+		now.end()
+	case err == nil && (now == nil || now.ctx.Err() != nil):
+		h.answers.Store(newSpan())
+	}
+}
+
+// Guard is the context of one request of the control plane. It ends when the database is found not to answer, so that
+// nobody waits on one that hangs, and at once while that is so; a long report of one that answers goes on. done ends
+// it; an answer that is still being written calls it late.
+func (h *health) Guard(parent context.Context) (ctx context.Context, done func()) {
+	ctx, cancel := context.WithTimeout(parent, requestLimit)
+	now := h.answers.Load()
+	if now == nil {
+		return ctx, cancel
+	}
+	stop := context.AfterFunc(now.ctx, cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
 // Readiness says whether calls can be served: with the database away, known keys are, while the snapshot is fresh.

@@ -56,7 +56,7 @@ func describe(err error) Problem {
 	if errors.As(err, &fe) {
 		return fiberProblem(fe)
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return Problem{Status: fiber.StatusServiceUnavailable, Message: "the database did not answer in time; try again", Type: "service_unavailable"}
 	}
 	return Problem{Status: fiber.StatusInternalServerError, Message: "something went wrong", Type: "internal_server_error"}
@@ -93,6 +93,8 @@ func errorHandler(o Options) fiber.ErrorHandler {
 		}
 		if f := fault.As(err); f != nil && f.RetryAfter > 0 {
 			c.Set(fiber.HeaderRetryAfter, strconv.Itoa(max(1, int(f.RetryAfter.Seconds()+0.999))))
+		} else if p.Status == fiber.StatusServiceUnavailable {
+			c.Set(fiber.HeaderRetryAfter, "1")
 		}
 		if page, _ := c.Locals(localPartial).(bool); page && o.ErrorPage != nil {
 			return o.ErrorPage(c, p)

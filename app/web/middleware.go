@@ -21,6 +21,22 @@ func requestID(c *fiber.Ctx) error {
 	return c.Next()
 }
 
+// guard gives the request its context. An answer that is still being written when its handler has ended keeps it.
+func guard(o Options) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		if o.Guard == nil {
+			return c.Next()
+		}
+		ctx, done := o.Guard(c.UserContext())
+		c.SetUserContext(ctx)
+		err := c.Next()
+		if !c.Context().Response.IsBodyStream() {
+			done()
+		}
+		return err
+	}
+}
+
 // accessLog writes one line a request: no query, no header value, no body. Health probes are logged at debug.
 func accessLog(o Options) fiber.Handler {
 	return func(c *fiber.Ctx) error {

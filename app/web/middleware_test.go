@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -122,5 +123,41 @@ func TestPathsAreExact(t *testing.T) {
 		if res, _ := do(t, testApp(t, ""), r); res.StatusCode == 200 {
 			t.Errorf("%s reaches the route", path)
 		}
+	}
+}
+
+func TestGuardedContext(t *testing.T) {
+	t.Parallel()
+	o := Options{Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return time.Unix(1_700_000_000, 0) }}
+	hung, ended := context.WithCancel(context.Background())
+	finished := 0
+	o.Guard = func(parent context.Context) (context.Context, func()) {
+		return hung, func() { finished++ }
+	}
+	app := New(o)
+	app.Get("/waits", func(c *fiber.Ctx) error {
+		ended() // the database is found to be away while the handler waits for it
+		<-c.UserContext().Done()
+		return c.UserContext().Err()
+	})
+	app.Get("/streams", func(c *fiber.Ctx) error {
+		c.Context().SetBodyStream(strings.NewReader("rows"), -1)
+		return nil
+	})
+	resp, err := app.Test(httptest.NewRequest(http.MethodGet, "/waits", nil), -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || finished != 1 {
+		t.Errorf("status %d, retry after %q, ended %d times", resp.StatusCode, resp.Header.Get("Retry-After"), finished)
+	}
+	resp, err = app.Test(httptest.NewRequest(http.MethodGet, "/streams", nil), -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if finished != 1 {
+		t.Error("the context of an answer that is still being written was ended")
 	}
 }

@@ -3,6 +3,7 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"strings"
 	"time"
@@ -24,6 +25,9 @@ type Options struct {
 	ClientIP func(*fiber.Ctx) string
 	// FormActions are further origins that a form's redirect may reach (PROXY_LOGOUT_URL, the SSO provider).
 	FormActions []string
+	// Guard makes the context of a request, which may end before the request does (a database that hangs); done ends it.
+	// nil: contexts do not end.
+	Guard func(context.Context) (ctx context.Context, done func())
 	// ErrorPage renders an error for people; nil answers JSON everywhere.
 	ErrorPage func(c *fiber.Ctx, e Problem) error
 }
@@ -44,7 +48,7 @@ func New(o Options) *fiber.App {
 		ErrorHandler:          errorHandler(o),
 		BodyLimit:             MaxBody,
 	})
-	app.Use(requestID, accessLog(o), recoverPanic, securityHeaders(o), crossOrigin(o))
+	app.Use(requestID, guard(o), accessLog(o), recoverPanic, securityHeaders(o), crossOrigin(o))
 	return app
 }
 
