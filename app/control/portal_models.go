@@ -89,3 +89,17 @@ func teamLabel(t *models.Team) string {
 	}
 	return t.ID
 }
+
+// OfKey lists the models and groups that the caller's choices and the key's own list both let through. Errors: Forbidden,
+// NotFound.
+func (m *Models) OfKey(ctx context.Context, who access.Actor, key *models.Key) ([]ModelChoice, error) {
+	if err := access.Check(who, access.KeyInfo, access.Key(key)); err != nil {
+		return nil, err
+	}
+	team := deref(key.TeamID)
+	out, err := m.choices(ctx, who, team)
+	list := keyList(&access.Via{TeamID: team, Models: key.Models})
+	return slices.DeleteFunc(out, func(c ModelChoice) bool {
+		return len(list) > 0 && !slices.Contains(list, c.Name) && !m.Models.Admits(list, c.Name, team)
+	}), err
+}

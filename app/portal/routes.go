@@ -52,6 +52,91 @@ func (h *Handlers) pages() []page {
 		post("/ui/keys/:id/delete", access.KeyDelete, h.keyDelete),
 		get("/ui/keys/:id/rotate", access.KeyRegenerate, h.keyRotateForm),
 		post("/ui/keys/:id/rotate", access.KeyRegenerate, h.keyRotate),
+
+		// Overview, a key's own page and what is done to several keys.
+		get("/ui/", access.UserRoles, h.overviewPage),
+		get("/ui/tiles", access.SpendRead, h.overviewTiles),
+		get("/ui/keys.csv", access.KeyList, h.keyExport),
+		post("/ui/keys/find", access.KeyInfo, h.keyFind),
+		post("/ui/keys/bulk", access.KeyDelete, h.keyBulk),
+		get("/ui/keys/:id/check", access.KeyInfo, h.keyCheck),
+		get("/ui/keys/:id", access.KeyInfo, h.keyDetail),
+		post("/ui/keys/:id", access.KeyUpdate, h.keyUpdate),
+
+		// One's own account.
+		get("/ui/account", access.SessionRead, h.accountPage),
+		{method: fiber.MethodHead, path: "/ui/account", action: access.SessionRead, handle: staySignedIn},
+		post("/ui/account", access.UserUpdate, h.accountSave),
+		post("/ui/account/password", access.UserUpdate, h.accountPassword),
+		post("/ui/account/preferences", access.UserUpdate, h.accountPreferences),
+		post("/ui/account/sessions/end", access.SessionEnd, h.sessionsEnd),
+		post("/ui/account/sessions/:session/end", access.SessionEnd, h.sessionEnd),
+
+		// Teams and their members.
+		get("/ui/teams", access.TeamList, h.teamList),
+		get("/ui/teams/new", access.TeamNew, h.teamNewForm),
+		post("/ui/teams/new", access.TeamNew, h.teamCreate),
+		get("/ui/teams/:id", access.TeamInfo, h.teamDetail),
+		post("/ui/teams/:id", access.TeamUpdate, h.teamUpdate),
+		post("/ui/teams/:id/block", access.TeamBlock, h.teamBlock),
+		post("/ui/teams/:id/unblock", access.TeamUnblock, h.teamUnblock),
+		get("/ui/teams/:id/delete", access.TeamDelete, h.teamDeleteForm),
+		post("/ui/teams/:id/delete", access.TeamDelete, h.teamDelete),
+		post("/ui/teams/:id/members", access.MemberAdd, h.memberAdd),
+		get("/ui/teams/:id/members/:user", access.MemberUpdate, h.memberForm),
+		post("/ui/teams/:id/members/:user", access.MemberUpdate, h.memberUpdate),
+		get("/ui/teams/:id/members/:user/remove", access.MemberDelete, h.memberRemoveForm),
+		post("/ui/teams/:id/members/:user/remove", access.MemberDelete, h.memberRemove),
+
+		// People.
+		get("/ui/users", access.UserList, h.userList),
+		get("/ui/users/invite", access.InvitationNew, h.inviteForm),
+		post("/ui/users/invite", access.InvitationNew, h.invite),
+		get("/ui/users/import", access.InvitationNew, h.importPage),
+		post("/ui/users/import", access.InvitationNew, h.importUsers),
+		get("/ui/users/import.csv", access.InvitationNew, h.importTemplate),
+		get("/ui/users/:id", access.UserList, h.userDetail),
+		post("/ui/users/:id", access.UserUpdate, h.userUpdate),
+		post("/ui/users/:id/block", access.UserBulkUpdate, h.userBlock),
+		post("/ui/users/:id/unblock", access.UserBulkUpdate, h.userUnblock),
+		post("/ui/users/:id/invite", access.InvitationNew, h.userInvite),
+		post("/ui/users/:id/sessions/end", access.UserBulkUpdate, h.userSessionsEnd),
+		get("/ui/users/:id/delete", access.UserDelete, h.userDeleteForm),
+		post("/ui/users/:id/delete", access.UserDelete, h.userDelete),
+
+		// Usage and single requests.
+		get("/ui/usage", access.SpendRead, h.usagePage),
+		get("/ui/usage.csv", access.SpendRead, h.usageExport),
+		get("/ui/logs", access.SpendRead, h.logList),
+		get("/ui/logs/count", access.SpendRead, h.logCount),
+		get("/ui/logs/:id/body", access.SpendRead, h.logBody),
+
+		// Models, how to call them, and trying them out.
+		get("/ui/models", access.ModelRead, h.modelList),
+		get("/ui/models/new", access.ModelWrite, h.modelForm),
+		post("/ui/models/new", access.ModelWrite, h.modelCreate),
+		get("/ui/models/deployments/:id", access.ModelWrite, h.deploymentForm),
+		post("/ui/models/deployments/:id", access.ModelWrite, h.deploymentUpdate),
+		get("/ui/models/deployments/:id/delete", access.ModelWrite, h.deploymentDeleteForm),
+		post("/ui/models/deployments/:id/delete", access.ModelWrite, h.deploymentDelete),
+		get("/ui/models/*", access.ModelRead, h.modelDetail),
+		get("/ui/api", access.ModelRead, h.apiReference),
+		get("/ui/playground", access.Playground, h.playgroundPage),
+		post("/ui/playground", access.Playground, h.playgroundAsk),
+		post("/ui/playground/stream", access.Playground, h.playgroundStream),
+
+		// Administration.
+		get("/ui/budgets", access.BudgetRead, h.budgetList),
+		get("/ui/budgets/new", access.BudgetWrite, h.budgetForm),
+		post("/ui/budgets/new", access.BudgetWrite, h.budgetCreate),
+		get("/ui/budgets/:id", access.BudgetWrite, h.budgetEdit),
+		post("/ui/budgets/:id", access.BudgetWrite, h.budgetUpdate),
+		get("/ui/budgets/:id/delete", access.BudgetDelete, h.budgetDeleteForm),
+		post("/ui/budgets/:id/delete", access.BudgetDelete, h.budgetDelete),
+		get("/ui/audit", access.AuditRead, h.auditList),
+		get("/ui/audit.csv", access.AuditRead, h.auditExport),
+		get("/ui/settings", access.SettingsRead, h.settingsHome),
+		get("/ui/settings/:section", access.SettingsRead, h.settingsPage),
 	}
 }
 

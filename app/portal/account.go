@@ -1,0 +1,314 @@
+package portal
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"gatehouse/app/access"
+	"gatehouse/app/control"
+	"gatehouse/app/web"
+	"gatehouse/models"
+	"gatehouse/models/fault"
+	"gatehouse/views/account"
+	"gatehouse/views/i18n"
+	"gatehouse/views/ui"
+)
+
+// zones are the time zones offered for clock times.
+func zones() []string {
+	return []string{
+		"UTC", "America/Los_Angeles", "America/Denver", "America/Chicago", "America/New_York", "America/Sao_Paulo", "Europe/London", "Europe/Berlin",
+		"Europe/Paris", "Europe/Helsinki", "Africa/Johannesburg", "Asia/Dubai", "Asia/Kolkata", "Asia/Singapore", "Asia/Shanghai", "Asia/Tokyo",
+		"Australia/Sydney", "Pacific/Auckland",
+	}
+}
+
+func knownZone(name string) bool { return slices.Contains(zones(), name) }
+
+// accountPage serves GET /ui/account.
+func (h *Handlers) accountPage(c *fiber.Ctx) error { return h.showAccount(c, fiber.StatusOK, nil, nil) }
+
+// staySignedIn serves HEAD /ui/account: the page's script asks for it to keep a session from ending while somebody reads.
+func staySignedIn(c *fiber.Ctx) error { return c.SendStatus(fiber.StatusNoContent) }
+
+// showAccount draws the page; profile and password are forms that came back.
+func (h *Handlers) showAccount(c *fiber.Ctx, status int, profile, password *form) error {
+	f, err := h.view(c)
+	if err != nil {
+		return err
+	}
+	ctx, actor, l := c.UserContext(), web.Actor(c), h.locale(c)
+	me, err := h.Users.Card(ctx, actor, "")
+	if err != nil {
+		return err
+	}
+	teams, err := h.Teams.TeamNames(ctx, actor, me.Teams)
+	if err != nil {
+		return err
+	}
+	operator := isOperator(actor)
+	v := account.Account{Prefs: h.preferencesForm(c, l), Profile: h.profileForm(l, me, operator, profile)}
+	names := make([]string, 0, len(me.Teams))
+	for _, id := range me.Teams {
+		names = append(names, orID(ptrText(teams[id]), id))
+	}
+	slices.Sort(names)
+	v.Facts = []ui.Fact{{Term: l.UserID(), Text: actor.UserID, Mono: true, Copy: true}, {Term: l.Role(), Text: roleOf(actor).Name(l.Lang)}}
+	if len(names) > 0 {
+		v.Facts = append(v.Facts, ui.Fact{Term: l.Teams(), Chips: names})
+	}
+	v.Facts = append(v.Facts, ui.Fact{Term: l.SignsInBy(), Text: signsInBy(l, me, operator)})
+	if !operator && (me.HasPassword || me.User.SSOUserID == nil) {
+		p := h.passwordForm(l, password)
+		v.Password = &p
+	}
+	if v.Sessions, err = h.sessionRows(c, actor); err != nil {
+		return err
+	}
+	if access.Role(actor, access.SessionEnd) == nil {
+		v.EndURL = h.url("/ui/account/sessions/end")
+	}
+	return web.RenderStatus(c, status, account.Page(f, v), nil)
+}
+
+// isOperator says whether the person signed in as UI_USERNAME, which has no account of its own.
+func isOperator(a access.Actor) bool { return a.UserID == models.DefaultUserID }
+
+func ptrText(s string) *string { return &s }
+
+func signsInBy(l i18n.Locale, me *control.UserView, operator bool) string {
+	var ways []string
+	if me.HasPassword || operator {
+		ways = append(ways, l.Password())
+	}
+	if me.User.SSOUserID != nil {
+		ways = append(ways, l.SingleSignOn())
+	}
+	return orDash(l.List(ways))
+}
+
+func (h *Handlers) profileForm(l i18n.Locale, me *control.UserView, operator bool, sent *form) account.Profile {
+	p := account.Profile{Action: h.url("/ui/account"), Name: ui.Text{Value: textOf(me.User.Alias)}, Email: ui.Text{Value: textOf(me.User.Email)}}
+	if sent != nil {
+		p.Name, p.Email = sent.text("user_alias"), sent.text("user_email")
+		if text := sent.problem(""); text != "" {
+			p.Name.Error = text
+		}
+	}
+	if operator {
+		p.Name.Locked, p.Email.Locked = l.OperatorAccount(), l.OperatorAccount()
+		p.Name.Value = "admin"
+	} else if me.User.SSOUserID != nil {
+		p.Email.Locked = l.OwnedBySSO()
+	}
+	return p
+}
+
+func (h *Handlers) passwordForm(l i18n.Locale, sent *form) account.Password {
+	p := account.Password{Action: h.url("/ui/account/password"), Min: h.opt.Policy().Gatehouse.PasswordMin}
+	if p.Min < 1 {
+		p.Min = 12
+	}
+	if sent == nil {
+		return p
+	}
+	// What was typed is not sent back: a password is never in a page.
+	p.Current.Error, p.New.Error, p.Repeat.Error = sent.problem("current_password"), sent.problem("password"), sent.problem("password_repeat")
+	p.Problems = sent.problems
+	return p
+}
+
+func (h *Handlers) preferencesForm(c *fiber.Ctx, l i18n.Locale) account.Preferences {
+	p := account.Preferences{Action: h.url("/ui/account/preferences"), Next: h.url("/ui/account"), Shortcuts: c.Cookies(cookieKeys) == "on"}
+	for _, lang := range i18n.All() {
+		p.Languages = append(p.Languages, ui.Option{Value: lang.Code(), Label: lang.Name(), Selected: lang == l.Lang})
+	}
+	theme := c.Cookies(cookieTheme)
+	for _, o := range []struct{ value, label string }{{"system", l.ThemeSystem()}, {"light", l.ThemeLight()}, {"dark", l.ThemeDark()}} {
+		p.Themes = append(p.Themes, ui.Option{Value: o.value, Label: o.label, Selected: o.value == theme || o.value == "system" && theme == ""})
+	}
+	chosen := c.Cookies(cookieZone)
+	p.Zones = []ui.Option{{Label: l.SameAsReports(), Selected: chosen == ""}}
+	for _, name := range zones() {
+		p.Zones = append(p.Zones, ui.Option{Value: name, Label: name, Selected: name == chosen})
+	}
+	return p
+}
+
+func (h *Handlers) sessionRows(c *fiber.Ctx, actor access.Actor) ([]account.Session, error) {
+	list, err := h.Sessions.List(c.UserContext(), actor, "")
+	if err != nil {
+		return nil, err
+	}
+	clock, now := h.clock(c), h.opt.Now()
+	var rows []account.Session
+	for i := range list {
+		s := &list[i].Session
+		if !s.ExpiresAt.After(now) || !s.IdleEnds.After(now) {
+			continue
+		}
+		rows = append(rows, account.Session{
+			Current: list[i].Current, Device: device(clock, s.Agent), IP: orDash(s.IP), Since: clock.Relative(s.CreatedAt.Time), Seen: clock.Relative(s.LastSeenAt.Time),
+			EndURL: h.url("/ui/account/sessions/" + list[i].ID + "/end"),
+		})
+	}
+	return rows, nil
+}
+
+// device is a browser's name for itself in two words: "Firefox on Windows".
+func device(l i18n.Locale, agent string) string {
+	first := func(of [][2]string) string {
+		for _, pair := range of {
+			if strings.Contains(agent, pair[0]) {
+				return pair[1]
+			}
+		}
+		return ""
+	}
+	browser := first([][2]string{{"Edg/", "Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"}, {"curl/", "curl"}})
+	system := first([][2]string{{"Android", "Android"}, {"iPhone", "iOS"}, {"iPad", "iPadOS"}, {"Windows", "Windows"}, {"Mac OS X", "macOS"}, {"Linux", "Linux"}})
+	switch {
+	case browser == "":
+		return l.UnknownDevice()
+	case system == "":
+		return browser
+	}
+	return l.BrowserOn(browser, system)
+}
+
+// accountSave serves POST /ui/account: name and email.
+func (h *Handlers) accountSave(c *fiber.Ctx) error {
+	ctx, actor, l := c.UserContext(), web.Actor(c), h.locale(c)
+	if isOperator(actor) {
+		return fault.New(fault.Forbidden, l.OperatorAccount())
+	}
+	me, err := h.Users.Card(ctx, actor, "")
+	if err != nil {
+		return err
+	}
+	f := h.readForm(c)
+	in := control.UserUpdate{ID: actor.UserID}
+	if name := f.value("user_alias"); name != textOf(me.User.Alias) {
+		in.Alias = f.optional("user_alias")
+	}
+	if email := f.value("user_email"); email != textOf(me.User.Email) && me.User.SSOUserID == nil {
+		if !plausibleEmail(email) {
+			f.fail("user_email", l.ErrEmail())
+		}
+		in.Email = control.Some(email)
+	}
+	if f.bad() {
+		return h.showAccount(c, fiber.StatusUnprocessableEntity, f, nil)
+	}
+	if in.Alias.Sent || in.Email.Sent {
+		if _, err := h.Users.Update(ctx, actor, in); err != nil {
+			if fault.Is(err, fault.Conflict) {
+				f.fail("user_email", l.ErrEmailTaken(f.value("user_email")))
+			} else if !f.refused(err, "user_alias", "user_email") {
+				return err
+			}
+			return h.showAccount(c, fiber.StatusUnprocessableEntity, f, nil)
+		}
+	}
+	return h.done(c, h.url("/ui/account"), l.ToastSaved())
+}
+
+// plausibleEmail is the rule of ui.md §5: one @ with something on both sides, at most 254 bytes.
+func plausibleEmail(email string) bool {
+	name, domain, ok := strings.Cut(email, "@")
+	return ok && name != "" && domain != "" && len(email) <= 254 && !strings.Contains(domain, "@") && !strings.ContainsAny(email, " \t\r\n<>")
+}
+
+// accountPassword serves POST /ui/account/password.
+func (h *Handlers) accountPassword(c *fiber.Ctx) error {
+	ctx, actor, l := c.UserContext(), web.Actor(c), h.locale(c)
+	f := h.readForm(c)
+	current, next := c.FormValue("current_password"), c.FormValue("password")
+	if next == "" {
+		f.fail("password", l.ErrPasswordShort(h.passwordForm(l, nil).Min))
+	} else if c.FormValue("password_repeat") != next {
+		f.fail("password_repeat", l.ErrPasswordDiffers())
+	}
+	if !f.bad() {
+		if err := h.Login.Try(ctx, actor, "password"); err != nil {
+			return err
+		}
+		err := h.Users.ChangePassword(ctx, actor, current, next)
+		switch {
+		case err == nil:
+			return h.done(c, h.url("/ui/account"), l.ToastPasswordChanged())
+		case fault.Is(err, fault.Unauthenticated):
+			f.fail("current_password", l.ErrPasswordWrong())
+		case !f.refused(err, "password"):
+			return err
+		}
+	}
+	frame, err := h.view(c)
+	if err != nil {
+		return err
+	}
+	if web.IsPartial(c) {
+		part := account.PasswordPart(frame, h.passwordForm(l, f))
+		return web.RenderStatus(c, fiber.StatusUnprocessableEntity, part, part)
+	}
+	return h.showAccount(c, fiber.StatusUnprocessableEntity, nil, f)
+}
+
+// accountPreferences serves POST /ui/account/preferences: what this browser shows, kept with the account as well.
+func (h *Handlers) accountPreferences(c *fiber.Ctx) error {
+	l := h.lang(c)
+	chosen, ok := i18n.Parse(c.FormValue("language"))
+	if !ok {
+		return fault.BadField("language", "%s", l.ErrChoice())
+	}
+	theme, zone, keys := c.FormValue("theme"), c.FormValue("time_zone"), "off"
+	if theme != "system" && theme != "light" && theme != "dark" {
+		return fault.BadField("theme", "%s", l.ErrChoice())
+	}
+	if zone != "" && !knownZone(zone) {
+		return fault.BadField("time_zone", "%s", l.ErrChoice())
+	}
+	if c.FormValue("shortcuts") == "true" {
+		keys = "on"
+	}
+	for name, value := range map[string]string{cookieLang: chosen.Code(), cookieTheme: theme, cookieZone: zone, cookieKeys: keys} {
+		cookie := &fiber.Cookie{Name: name, Value: value, Path: "/", MaxAge: cookieLength, HTTPOnly: true, Secure: h.opt.Web.Secure(), SameSite: fiber.CookieSameSiteLaxMode}
+		if value == "" {
+			cookie.MaxAge = -1
+		}
+		c.Cookie(cookie)
+	}
+	actor := web.Actor(c)
+	if !isOperator(actor) {
+		prefs, err := json.Marshal(map[string]string{"language": chosen.Code(), "theme": theme, "time_zone": zone, "shortcuts": keys})
+		if err != nil {
+			return err
+		}
+		in := control.UserUpdate{ID: actor.UserID}
+		in.Prefs = control.Some(models.JSON(prefs))
+		if _, err := h.Users.Update(c.UserContext(), actor, in); err != nil {
+			return err
+		}
+	}
+	return h.done(c, h.url("/ui/account"), chosen.ToastSaved())
+}
+
+// sessionEnd serves POST /ui/account/sessions/:session/end.
+func (h *Handlers) sessionEnd(c *fiber.Ctx) error {
+	err := h.Sessions.End(c.UserContext(), web.Actor(c), "", c.Params("session"))
+	if err != nil && !fault.Is(err, fault.NotFound) { // gone already is what was asked for
+		return err
+	}
+	return h.done(c, h.url("/ui/account"), h.lang(c).ToastSessionEnded())
+}
+
+// sessionsEnd serves POST /ui/account/sessions/end: every session of the person but this one.
+func (h *Handlers) sessionsEnd(c *fiber.Ctx) error {
+	if err := h.Sessions.EndAll(c.UserContext(), web.Actor(c), ""); err != nil {
+		return err
+	}
+	return h.done(c, h.url("/ui/account"), h.lang(c).ToastOthersEnded())
+}

@@ -1,0 +1,96 @@
+package portal
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"gatehouse/app/access"
+	"gatehouse/app/config"
+	"gatehouse/app/control"
+	"gatehouse/models"
+)
+
+// Extra is what single pages need besides Options. The zero Extra leaves those parts out: no playground, no settings that
+// only the configuration knows, health and lag "not known".
+type Extra struct {
+	Caller Caller
+	// Config is the running configuration, for the settings pages.
+	Config func() *config.Config
+	// OpenAPI is the local path of the API document, "" when it is turned off.
+	OpenAPI string
+	// Facts tells what is known of a deployment's model beside its entry.
+	Facts func(*control.ModelView) ModelFacts
+	// Health tells how a deployment is; ok is false when it is not known.
+	Health func(deploymentID string) (h Health, ok bool)
+	// Lag is how old the spend numbers are, 0 when they are fresh.
+	Lag func() time.Duration
+}
+
+// ModelFacts are properties of a model as its provider published them.
+type ModelFacts struct {
+	Context  int64 // input tokens; 0 = not known
+	Output   int64
+	Supports map[string]bool // "supports_vision", …; read only
+}
+
+// Health is how a deployment is.
+type Health struct {
+	OK      bool
+	Cooling bool   // left out for a while after failures
+	Last    string // last failure in words, "" without one
+	At      time.Time
+}
+
+// Caller makes calls of a signed-in person to a model through the data plane, in this process.
+type Caller interface {
+	// Chat makes one chat completion. Refusals of the data plane come back as an answer with its status and error body;
+	// an error means that there is no answer at all. Cancelling ctx cancels the call upstream.
+	Chat(ctx context.Context, call ChatCall) (*ChatAnswer, error)
+}
+
+// ChatCall is one request from the playground.
+type ChatCall struct {
+	Actor access.Actor // who asks; never the master key
+	// Key is the key whose models, team and tags hold for the call, nil for the person's own. The actor may see it.
+	Key *models.Key
+	// Scope is the session that the call is charged to besides; it holds at most Cap in all.
+	Scope     string
+	Cap       models.Nano
+	Body      []byte // an OpenAI chat completion request
+	Stream    bool
+	RequestID string
+}
+
+// ChatAnswer is what the data plane answered. The caller closes Body.
+type ChatAnswer struct {
+	Status      int
+	ContentType string
+	Cost        string // dollars, "" when not known (a stream)
+	Body        io.ReadCloser
+}
+
+type extraKey struct{}
+
+// Provide is the middleware that gives the pages behind it what x holds.
+func Provide(x Extra) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		c.Locals(extraKey{}, x)
+		return c.Next()
+	}
+}
+
+func extra(c *fiber.Ctx) Extra {
+	x, _ := c.Locals(extraKey{}).(Extra)
+	return x
+}
+
+// lagOf is how old the spend numbers are.
+func lagOf(c *fiber.Ctx) time.Duration {
+	if lag := extra(c).Lag; lag != nil {
+		return lag()
+	}
+	return 0
+}
