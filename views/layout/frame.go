@@ -68,8 +68,9 @@ func (r Role) Name(t i18n.Lang) string {
 		return t.RoleAdminViewer()
 	case RoleTeamAdmin:
 		return t.RoleTeamAdmin()
+	default:
+		return t.RoleInternalUser()
 	}
-	return t.RoleInternalUser()
 }
 
 // Nav says which entries the side bar has. What a person may not use is absent.
