@@ -96,7 +96,7 @@ func (h *Handlers) pages() []page {
 		post("/ui/users/import", access.InvitationNew, h.importUsers),
 		get("/ui/users/import.csv", access.InvitationNew, h.importTemplate),
 		get("/ui/users/:id", access.UserList, h.userDetail),
-		post("/ui/users/:id", access.UserUpdate, h.userUpdate),
+		post("/ui/users/:id", access.UserBulkUpdate, h.userUpdate),
 		post("/ui/users/:id/block", access.UserBulkUpdate, h.userBlock),
 		post("/ui/users/:id/unblock", access.UserBulkUpdate, h.userUnblock),
 		post("/ui/users/:id/invite", access.InvitationNew, h.userInvite),

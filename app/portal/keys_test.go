@@ -1,0 +1,333 @@
+package portal_test
+
+import (
+	"encoding/csv"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/app/access"
+	"gatehouse/app/control"
+	"gatehouse/models"
+)
+
+// form is what a browser would send of a page's form: every named field with its value.
+func (a *answer) form(selector string) url.Values {
+	a.t.Helper()
+	doc := a.page(a.status)
+	f := doc.Find(selector).First()
+	if f.Length() == 0 {
+		a.t.Fatalf("no form %s: %s", selector, clip(a.body))
+	}
+	out := url.Values{}
+	for _, n := range f.Find("input, textarea, select").Nodes {
+		s := doc.FindNodes(n)
+		name := s.AttrOr("name", "")
+		if name == "" {
+			continue
+		}
+		switch n.Data {
+		case "textarea":
+			out.Add(name, s.Text())
+		case "select":
+			chosen := s.Find("option[selected]")
+			if chosen.Length() == 0 {
+				chosen = s.Find("option").First()
+			}
+			out.Add(name, chosen.AttrOr("value", text(chosen)))
+		default:
+			kind := s.AttrOr("type", "text")
+			_, on := s.Attr("checked")
+			if (kind == "checkbox" || kind == "radio") && !on {
+				continue
+			}
+			out.Add(name, s.AttrOr("value", "on"))
+		}
+	}
+	return out
+}
+
+func TestKeyDetail(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	k := r.key(dev, "web", true, func(in *control.NewKey) {
+		in.MaxBudget, in.RPMLimit, in.Tags = control.Some(10*models.USD), control.Some[int64](60), control.Some([]string{"prod"})
+	})
+	r.spend(&k.Key, "01CALL", now.Add(-time.Hour), 9*models.USD)
+	b := r.as(dev)
+	doc := b.get("/ui/keys/" + k.Key.ID).page(200)
+	if got := text(doc.Find("h1")); got != "web" {
+		t.Errorf("the heading is %q", got)
+	}
+	has(t, doc, "Near limit", "$9.00", "of $10", "60", "set on this key", "set by team Checkout", "prod", "Checkout", "Last requests", "1,000 in, 100 out")
+	if strings.Contains(b.get("/ui/keys/"+k.Key.ID).body, k.Key.Hash) || strings.Contains(doc.Text(), k.Secret.Reveal()) {
+		t.Error("the page holds the hash or the secret")
+	}
+	if n := doc.Find(`a[href="/ui/logs?range=30d&log=01CALL"]`).Length(); n != 1 {
+		t.Errorf("%d links to the call", n)
+	}
+	tab := b.part("/ui/keys/" + k.Key.ID + "?tab=usage").page(200)
+	if tab.Find("#tab").Length() != 1 || tab.Find("nav, h1, aside").Filter("aside").Length() != 0 {
+		t.Error("HTMX gets more than the tab")
+	}
+	has(t, tab, "Last 30 days", "gpt-5-mini", "$9.00")
+	activity := b.get("/ui/keys/" + k.Key.ID + "?tab=activity").page(200)
+	has(t, activity, "Master key", "created")
+	hasNot(t, activity, `a[href^="/ui/audit"]`)
+	if n := r.as(admin).get("/ui/keys/" + k.Key.ID + "?tab=activity").page(200).Find(`a[href^="/ui/audit?entry="]`).Length(); n == 0 {
+		t.Error("admins find no entry of the audit log")
+	}
+}
+
+func TestCheckAccess(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	k := r.key(dev, "web", true, func(in *control.NewKey) { in.Models = control.Some([]string{"gpt-5-mini"}) })
+	all := r.key(dev, "wide", true)
+	own := r.key(other, "own", false)
+	for name, c := range map[string]struct{ who, key, model, want string }{
+		"the key's list":  {dev, k.Key.ID, "meta-llama/llama-3.3-70b", "The key's model list does not hold it."},
+		"the team's list": {admin, all.Key.ID, "claude", "The model list of team Checkout does not hold it."},
+		"allowed":         {dev, k.Key.ID, "gpt-5-mini", "This key may call gpt-5-mini."},
+		"no list at all":  {other, own.Key.ID, "claude", "This key may call claude."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := r.as(c.who)
+			path := "/ui/keys/" + c.key + "/check?model=" + url.QueryEscape(c.model)
+			part := b.part(path).page(200)
+			has(t, part, c.want)
+			if part.Find("#check").Length() != 1 {
+				t.Error("the part has no id check")
+			}
+			has(t, b.get(path).page(200), c.want)
+		})
+	}
+}
+
+func TestKeySettingsSendOnlyWhatChanged(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	k := r.key(dev, "web", true, func(in *control.NewKey) {
+		in.MaxBudget, in.RPMLimit, in.Tags = control.Some(10*models.USD), control.Some[int64](60), control.Some([]string{"prod"})
+		in.Metadata, in.Duration = control.Some(models.JSON(`{"app":"ci"}`)), control.Some("30d")
+	})
+	b := r.as(dev)
+	path := "/ui/keys/" + k.Key.ID
+	open := func(b *browser) url.Values { return b.get(path + "?tab=settings").form("#tab form.key-form") }
+
+	fields := open(b)
+	if fields.Has("max_budget") {
+		t.Error("an owner can send a budget")
+	}
+	fields.Set("key_alias", "web-2")
+	b.post(path, fields).leadsTo(path + "?tab=settings")
+	got, err := r.store.Key(t.Context(), k.Key.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *got.Alias != "web-2" || *got.MaxBudget != 10*models.USD || *got.RPMLimit != 60 || !got.ExpiresAt.Equal(k.Key.ExpiresAt.Time) ||
+		!strings.Contains(string(got.Metadata), `"app"`) || !strings.Contains(string(got.Metadata), `"prod"`) {
+		t.Fatalf("the key is now %+v", got)
+	}
+
+	refused := []struct{ name, field, value, say string }{
+		{"raised by the owner", "rpm_limit", "600", "Only proxy admins"}, {"no number", "rpm_limit", "many", "Enter a whole number"},
+		{"no name", "key_alias", "", "Give the key a name."}, {"no JSON", "metadata", "{", "Line 1:"}, {"beyond the team's list", "models", "claude", "claude"},
+	}
+	for _, c := range refused {
+		t.Run(c.name, func(t *testing.T) {
+			fields := open(b)
+			fields.Set(c.field, c.value)
+			doc := b.post(path, fields).page(http.StatusUnprocessableEntity)
+			has(t, doc, c.say)
+			if c.field != "models" {
+				value := doc.Find(`[name="` + c.field + `"]`)
+				if got := value.AttrOr("value", value.Text()); got != c.value {
+					t.Errorf("the value is not kept: %q", got)
+				}
+			}
+		})
+	}
+
+	t.Run("somebody else was faster", func(t *testing.T) {
+		fields := open(b)
+		fields.Set("version", "1")
+		fields.Set("key_alias", "mine")
+		has(t, b.post(path, fields).page(http.StatusUnprocessableEntity), "Someone changed this at")
+	})
+	t.Run("an admin sets the budget and empties the rest", func(t *testing.T) {
+		b := r.as(admin)
+		fields := open(b)
+		for name, value := range map[string]string{"max_budget": "25.50", "budget_duration": "30d", "rpm_limit": "", "tags": "", "metadata": "", "duration": ""} {
+			fields.Set(name, value)
+		}
+		b.post(path, fields).leadsTo(path + "?tab=settings")
+		got, err := r.store.Key(t.Context(), k.Key.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *got.MaxBudget != 25_500_000_000 || *got.BudgetDuration != "30d" || got.RPMLimit != nil || got.ExpiresAt != nil || strings.Contains(string(got.Metadata), "prod") {
+			t.Fatalf("the key is now %+v %s", got, got.Metadata)
+		}
+	})
+	t.Run("who only sees it has no form", func(t *testing.T) {
+		doc := r.as(viewer).get(path + "?tab=settings").page(200)
+		hasNot(t, doc, "#tab button[type=submit]")
+		hasNot(t, doc, "#tab input:not([type=hidden]), #tab select, #tab textarea")
+	})
+}
+
+func TestKeyBulk(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	mine := r.key(lead, "lead-key", true)
+	theirs := r.key(dev, "dev-key", true)
+	foreign := r.key(other, "foreign", false)
+	b := r.as(lead)
+	ids := url.Values{"keys": {mine.Key.ID, theirs.Key.ID, foreign.Key.ID}}
+	send := func(b *browser, action string, more ...string) *answer {
+		v := url.Values{"action": {action}, "keys": ids["keys"]}
+		for i := 0; i+1 < len(more); i += 2 {
+			v.Set(more[i], more[i+1])
+		}
+		return b.post("/ui/keys/bulk", v)
+	}
+	question := send(b, "block").page(200)
+	has(t, question, "Block 3 keys?")
+	if n := question.Find(`input[name="keys"]`).Length(); n != 3 {
+		t.Errorf("the question carries %d keys", n)
+	}
+	if k, err := r.store.Key(t.Context(), mine.Key.ID); err != nil || k.Blocked != nil && *k.Blocked {
+		t.Fatalf("the question already acted: %v", err)
+	}
+	done := send(b, "block", "confirmed", "true").page(200)
+	has(t, done, "2 of 3 keys done", foreign.Key.ID)
+	if strings.Contains(text(done.Find("main")), "foreign") {
+		t.Error("the result names a key that the person may not see")
+	}
+	if k, err := r.store.Key(t.Context(), foreign.Key.ID); err != nil || k.Blocked != nil && *k.Blocked {
+		t.Error("a foreign key was blocked")
+	}
+	if res := send(b, "extend", "confirmed", "true", "duration", "100y"); res.status != http.StatusBadRequest {
+		t.Errorf("a length of time of one's own: %d", res.status)
+	}
+	send(b, "extend", "confirmed", "true", "duration", "30d").page(200)
+	if k, err := r.store.Key(t.Context(), mine.Key.ID); err != nil || k.ExpiresAt == nil || !k.ExpiresAt.Equal(now.AddDate(0, 0, 30)) {
+		t.Errorf("the key ends %v", k.ExpiresAt)
+	}
+	if res := send(b, "explode", "confirmed", "true"); res.status != http.StatusBadRequest {
+		t.Errorf("an unknown act: %d", res.status)
+	}
+	// Everything that matches the filters, and nothing else.
+	all := r.as(admin)
+	has(t, all.post("/ui/keys/bulk", url.Values{"action": {"delete"}, "all_matching": {"true"}, "q": {"dev-key"}}).page(200), "Delete 1 key?")
+	all.post("/ui/keys/bulk", url.Values{"action": {"delete"}, "all_matching": {"true"}, "q": {"dev-key"}, "confirmed": {"true"}}).page(200)
+	if _, err := r.store.Key(t.Context(), theirs.Key.ID); err == nil {
+		t.Error("the key is still there")
+	}
+	if _, err := r.store.Key(t.Context(), foreign.Key.ID); err != nil {
+		t.Error("a key that does not match was deleted")
+	}
+}
+
+func TestFindKeyBySecret(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	k := r.key(dev, "web", false)
+	secret := k.Secret.Reveal()
+	r.as(dev).post("/ui/keys/find", url.Values{"secret": {" " + secret + " "}}).leadsTo("/ui/keys/" + k.Key.ID)
+	for name, c := range map[string]struct{ who, secret string }{
+		"not mine": {other, secret}, "unknown": {dev, "sk-0000000000000000000000"}, "no key at all": {dev, "hello"}, "empty": {dev, ""},
+	} {
+		res := r.as(c.who).post("/ui/keys/find", url.Values{"secret": {c.secret}})
+		res.leadsTo("/ui/keys")
+		if strings.Contains(res.body+res.header.Get("Location"), secret) {
+			t.Errorf("%s: the secret is echoed", name)
+		}
+	}
+	if strings.Contains(r.log.String(), secret) {
+		t.Error("the log holds the secret")
+	}
+}
+
+func TestKeyCSV(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.key(dev, `=HYPERLINK("http://evil")`, true, func(in *control.NewKey) { in.Tags = control.Some([]string{"@sum"}) })
+	r.key(dev, "plain", false)
+	res := r.as(dev).get("/ui/keys.csv")
+	if got := res.header.Get("Content-Disposition"); got != `attachment; filename="keys-2026-11-21.csv"` {
+		t.Errorf("the file is %q", got)
+	}
+	rows, err := csv.NewReader(strings.NewReader(res.body)).ReadAll()
+	if err != nil || len(rows) != 3 {
+		t.Fatalf("%d rows, %v: %s", len(rows), err, res.body)
+	}
+	for _, row := range rows[1:] {
+		for i, cell := range row {
+			if cell != "" && strings.ContainsAny(cell[:1], "=+-@\t\r") {
+				t.Errorf("%s is a formula: %q", rows[0][i], cell)
+			}
+		}
+	}
+	if narrow, err := csv.NewReader(strings.NewReader(r.as(dev).get("/ui/keys.csv?q=plain").body)).ReadAll(); err != nil || len(narrow) != 2 {
+		t.Errorf("with a filter: %d rows, %v", len(narrow), err)
+	}
+	if foreign, err := csv.NewReader(strings.NewReader(r.as(other).get("/ui/keys.csv").body)).ReadAll(); err != nil || len(foreign) != 1 {
+		t.Errorf("of others: %d rows, %v", len(foreign), err)
+	}
+}
+
+// The number of statements must not grow with the rows.
+func TestListsAskAFixedNumberOfQuestions(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	paths := []string{
+		"/ui/", "/ui/keys", "/ui/teams", "/ui/teams/" + team, "/ui/teams/" + team + "?tab=keys", "/ui/users", "/ui/usage", "/ui/usage?tab=keys", "/ui/usage?tab=teams",
+		"/ui/usage?tab=users", "/ui/logs", "/ui/models", "/ui/audit", "/ui/budgets", "/ui/api", "/ui/users/" + dev,
+	}
+	fill := func(from, to int) {
+		for i := from; i < to; i++ {
+			n := string(rune('a' + i))
+			k := r.key(dev, "key-"+n, true)
+			r.spend(&k.Key, "01CALL"+n, now.Add(-time.Duration(i)*time.Minute), models.Nano(i+1)*models.USD)
+			user := control.NewUser{ID: "u-" + n, AutoCreateKey: control.Some(false)}
+			user.Email = control.Some(n + "@acme.example")
+			user.Teams = control.Some([]control.TeamPlace{{TeamID: team}})
+			if _, err := r.services.Users.New(t.Context(), access.Master(), user); err != nil {
+				t.Fatal(err)
+			}
+			own := control.NewTeam{ID: "t-" + n}
+			own.Alias = control.Some("Team " + n)
+			own.MaxBudget = control.Some(models.USD)
+			if _, err := r.services.Teams.New(t.Context(), access.Master(), own); err != nil {
+				t.Fatal(err)
+			}
+			budget := control.BudgetFields{ID: "b-" + n}
+			budget.MaxBudget = control.Some(models.USD)
+			if _, err := r.services.Budgets.New(t.Context(), access.Master(), budget); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	b := r.as(admin)
+	count := func(path string) int64 {
+		before := r.statements.Load()
+		b.get(path).page(200)
+		return r.statements.Load() - before
+	}
+	fill(0, 2)
+	few := map[string]int64{}
+	for _, path := range paths {
+		few[path] = count(path)
+	}
+	fill(2, 12)
+	for _, path := range paths {
+		if many := count(path); many > few[path] {
+			t.Errorf("%s: %d statements for a few rows, %d for many", path, few[path], many)
+		}
+	}
+}
