@@ -215,6 +215,24 @@ func TestSync(t *testing.T) {
 	})
 }
 
+// A disk that is full but for a few bytes does not look whole in between.
+func TestNearlyFullDisk(t *testing.T) {
+	t.Parallel()
+	o, d := withDisk(quick())
+	l := mustOpen(t, t.TempDir(), newDatabase(), o)
+	admit(t, l, 1)
+	d.set(func(d *disk) { d.full, d.room = true, 64 })
+	if err := l.Admit(admitted(2)); !errors.Is(err, ErrJournal) {
+		t.Fatalf("admitted: %v", err)
+	}
+	l.j.probe() // as the syncer does four times a second
+	if h := l.Health(); h.Ready {
+		t.Errorf("health %+v", h)
+	}
+	d.set(func(d *disk) { d.full, d.room = false, 0 })
+	until(t, "the journal is whole again", func() bool { return l.Health().Ready })
+}
+
 // The journal cannot be made better at a start on a full disk; what it holds is still booked, and stays until the
 // database has it.
 func TestStartOnAFullDisk(t *testing.T) {

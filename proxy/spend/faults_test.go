@@ -12,6 +12,7 @@ type disk struct {
 	mu       sync.Mutex
 	full     bool // writes and new files fail
 	partial  int  // this many bytes get through before a write fails
+	room     int  // writes of so many bytes fit even so
 	stuck    bool // truncation fails too
 	badSync  int  // how many syncs fail
 	syncs    int
@@ -51,7 +52,7 @@ type diskFile struct {
 func (f *diskFile) WriteAt(b []byte, off int64) (int, error) {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
-	if f.d.full {
+	if f.d.full && len(b) > f.d.room {
 		n, _ := f.f.WriteAt(b[:min(len(b), f.d.partial)], off)
 		return n, syscall.ENOSPC
 	}

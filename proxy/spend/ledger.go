@@ -232,8 +232,12 @@ func (l *Ledger) Admit(a AdmitRecord) error {
 
 // Settle writes down what a call came to, once for each call, before its end is reported. It works without an Admit,
 // for calls that nothing was sent for. On ErrJournal the record is kept in memory and written when that is possible:
-// do not call again.
+// do not call again. A call that is charged to nobody, since it was refused, is left out with ErrBacklog when the backlog
+// is full: whoever is refused in a loop must not fill the disk.
 func (l *Ledger) Settle(r Record) error {
+	if len(r.Charges) == 0 && l.full() {
+		return ErrBacklog
+	}
 	b := scratch.Get().(*[]byte)
 	*b = appendRecord((*b)[:0], &r)
 	err := l.j.commit(kindSettle, r.CallID, *b, nil)

@@ -164,6 +164,11 @@ func TestBacklogLimits(t *testing.T) {
 				t.Errorf("health %+v", h)
 			}
 			settle(t, l, n) // a call under way is still written down
+			refused := settled(n + 2)
+			refused.Charges = nil
+			if err := l.Settle(refused); !errors.Is(err, ErrBacklog) {
+				t.Errorf("a call that was refused is written down: %v", err)
+			}
 			db.setFail(0)
 			flush(t, l)
 			until(t, "calls are admitted again", func() bool { return l.Admit(admitted(n+1)) == nil })

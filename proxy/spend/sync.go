@@ -110,13 +110,17 @@ func (j *journal) giveUp(out file, cause error) {
 	j.state.Unlock()
 }
 
-// probe tries to write again after a failure: the settles kept in memory, or a small frame when there are none.
+// probeRoom is what must fit for a disk to count as usable again. On a full one a few bytes often still fit into the last
+// block, and a journal that takes nothing else would look whole every other moment.
+const probeRoom = 16 << 10
+
+// probe tries to write again after a failure: the settles kept in memory, and a frame of some size.
 func (j *journal) probe() {
 	j.write.Lock()
 	defer j.write.Unlock()
 	err := j.flushMemory()
 	if err == nil {
-		b := &batch{buf: appendFrame(nil, kindAck, j.acked.Load(), nil)}
+		b := &batch{buf: appendFrame(nil, kindAck, j.acked.Load(), make([]byte, probeRoom))}
 		var at int64
 		if at, err = j.put(b.buf); err == nil {
 			j.book(b, at)
