@@ -32,6 +32,7 @@ type options struct {
 	data     string            // data folder; a fresh one when empty
 	env      map[string]string // further environment; a value of "-" takes a variable away
 	args     []string
+	wrap     []string // a command line that runs the program given behind it
 }
 
 // gateway is the program as a process that tests may kill and start as they like.
@@ -42,6 +43,7 @@ type gateway struct {
 	config   string // path of config.yaml; empty without one
 	args     []string
 	env      []string
+	wrap     []string
 	out      output
 	process  *exec.Cmd
 	exited   chan error
@@ -56,7 +58,7 @@ func newGateway(t *testing.T, o options) *gateway {
 	}
 	g := &gateway{
 		Server:   &testkit.Server{URL: "http://127.0.0.1:" + strconv.Itoa(port), MasterKey: testkit.MasterKey, Data: o.data, Port: port},
-		database: o.database, args: []string{"--host", "127.0.0.1", "--port", strconv.Itoa(port), "--data", o.data},
+		database: o.database, wrap: o.wrap, args: []string{"--host", "127.0.0.1", "--port", strconv.Itoa(port), "--data", o.data},
 	}
 	if o.config != "" {
 		g.config = filepath.Join(t.TempDir(), "config.yaml")
@@ -104,7 +106,8 @@ func (g *gateway) write(t *testing.T, config string) {
 // launch starts the process and does not wait for it.
 func (g *gateway) launch(t *testing.T) {
 	t.Helper()
-	g.process = exec.Command(testkit.Binary(t), g.args...) //nolint:noctx,gosec // ends by signal; the program is our own
+	line := append(append(append([]string(nil), g.wrap...), testkit.Binary(t)), g.args...)
+	g.process = exec.Command(line[0], line[1:]...) //nolint:noctx,gosec // ends by signal; the program is our own
 	g.process.Env = g.env
 	g.process.Stdout, g.process.Stderr = &g.out, &g.out
 	if err := g.process.Start(); err != nil {

@@ -60,6 +60,7 @@ type load struct {
 	wg   sync.WaitGroup
 	mu   sync.Mutex
 	seen []outcome
+	more []*load // loads that belong to this one
 }
 
 // run starts calls first to first+n-1, every second one streamed, spread over keys. They end by themselves.
@@ -79,6 +80,10 @@ func (l *load) all() []outcome {
 	l.wg.Wait()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for _, other := range l.more {
+		l.seen = append(l.seen, other.all()...)
+	}
+	l.more = nil
 	return l.seen
 }
 
