@@ -25,13 +25,14 @@ type UserFields struct {
 type NewUser struct {
 	ID string `json:"user_id"`
 	UserFields
-	Teams         Opt[[]TeamPlace] `json:"teams"`
-	Organizations Opt[[]string]    `json:"organizations"`
-	SendEmail     Opt[bool]        `json:"send_invite_email"`
-	AutoCreateKey Opt[bool]        `json:"auto_create_key"`
-	KeyAlias      Opt[string]      `json:"key_alias"` // of the automatic key
-	Duration      Opt[string]      `json:"duration"`  // of the automatic key
-	KeyTeamID     Opt[string]      `json:"team_id"`   // of the automatic key
+	Teams         Opt[[]TeamPlace]       `json:"teams"`
+	Organizations Opt[[]string]          `json:"organizations"`
+	SendEmail     Opt[bool]              `json:"send_invite_email"`
+	AutoCreateKey Opt[bool]              `json:"auto_create_key"`
+	KeyAlias      Opt[string]            `json:"key_alias"` // of the automatic key
+	Duration      Opt[string]            `json:"duration"`  // of the automatic key
+	KeyTeamID     Opt[string]            `json:"team_id"`   // of the automatic key
+	KeyAliases    Opt[map[string]string] `json:"aliases"`   // of the automatic key
 }
 
 // TeamPlace is a team that a new user joins: on the wire its id, or an object.

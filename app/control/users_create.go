@@ -219,7 +219,7 @@ func userClash(err error, user *models.User) error {
 
 // autoKey makes the key that comes with a user: theirs, with their models and no budget of its own.
 func (u *Users) autoKey(ctx context.Context, tx *store.Store, who access.Actor, in *NewUser, user *models.User, secret string) (*CreatedKey, error) {
-	f := KeyFields{Alias: in.KeyAlias, Duration: in.Duration, TeamID: in.KeyTeamID, UserID: Some(user.ID), Models: Some([]string(user.Models))}
+	f := KeyFields{Alias: in.KeyAlias, Duration: in.Duration, TeamID: in.KeyTeamID, UserID: Some(user.ID), Models: Some([]string(user.Models)), Aliases: in.KeyAliases}
 	if err := f.check(); err != nil {
 		return nil, err
 	}

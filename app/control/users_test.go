@@ -102,6 +102,9 @@ func TestUserNew(t *testing.T) {
 		}
 		same(t, "budget in the team", *team.Members[i].Budget.MaxBudget, 2*models.USD)
 
+		aliased, err := e.Users.New(t.Context(), admin(), newUser(t, `{"models":["gpt-4"],"aliases":{"mistral-7b":"gpt-4"}}`))
+		ok(t, err)
+		same(t, "the automatic key's alias", aliased.Key.Key.Aliases["mistral-7b"], "gpt-4")
 		none, err := e.Users.New(t.Context(), admin(), newUser(t, `{"user_role":"proxy_admin","auto_create_key":false}`))
 		ok(t, err)
 		if none.Key != nil || none.User.User.MaxBudget != nil {
