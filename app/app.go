@@ -77,6 +77,7 @@ type process struct {
 	plane    *proxy.Plane
 	services *control.Services
 	health   *health
+	metrics  *metrics // nil: off
 
 	background sync.WaitGroup
 	stop       context.CancelFunc // ends the background
@@ -192,10 +193,13 @@ func (p *process) build(ctx, background context.Context, cfg *config.Config) err
 		Models: catalog{ring: p.ring, prices: p.prices}, Policy: p.policy.Load, Now: p.now, Log: p.log,
 	})
 	p.health = &health{
-		store: p.store, ring: p.ring, ledger: p.ledger, maxStale: cfg.Gatehouse.SnapshotMaxStale, version: p.opt.Version, level: cfg.Log.Level,
+		store: p.store, ring: p.ring, ledger: p.ledger, router: p.router, maxStale: cfg.Gatehouse.SnapshotMaxStale, version: p.opt.Version, level: cfg.Log.Level,
 	}
 	p.goRun(background, "configuration feed", p.ring.Run)
 	p.goRun(background, "health probe", func(ctx context.Context) error { p.health.run(ctx); return nil })
+	if p.metrics != nil {
+		p.goRun(background, "metrics", func(ctx context.Context) error { p.metrics.run(ctx); return nil })
+	}
 	j := &jobs{store: p.store, ring: p.ring, cfg: p.cfg.Load, now: p.now, log: p.log}
 	p.goRun(background, "jobs", func(ctx context.Context) error { j.run(ctx); return nil })
 	return nil
@@ -305,6 +309,7 @@ func (p *process) buildPlane(cfg *config.Config) error {
 	if p.hooks.HasAuth() {
 		d.Auth = hookAuth{p.hooks}
 	}
+	p.countCalls(cfg, &d)
 	var err error
 	p.plane, err = proxy.New(d)
 	return err

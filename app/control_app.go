@@ -38,7 +38,11 @@ func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
 		Health: p.health, OnboardingURL: func(id string) string {
 			return p.policy.Load().BaseURL + cfg.Server.RootPath + "/ui/onboarding?id=" + id
 		},
-		UISettings: p.uiSettings,
+		UISettings:  p.uiSettings,
+		MetricsOpen: func() bool { return !p.cfg.Load().General.MetricsAuth },
+	}
+	if p.metrics != nil {
+		handlers.Metrics = p.metrics.Text
 	}
 	ops := handlers.Ops()
 	if !cfg.UI.Disabled {

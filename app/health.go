@@ -8,6 +8,7 @@ import (
 	"gatehouse/app/api"
 	"gatehouse/models/store"
 	"gatehouse/proxy/keyring"
+	"gatehouse/proxy/route"
 	"gatehouse/proxy/spend"
 )
 
@@ -26,6 +27,7 @@ type health struct {
 	store    *store.Store
 	ring     *keyring.Ring
 	ledger   *spend.Ledger
+	router   *route.Router
 	maxStale time.Duration
 	version  string
 	level    string
@@ -111,4 +113,16 @@ func (h *health) Readiness() (api.Readiness, bool) {
 		return unready("the spend journal takes no calls: " + l.Journal)
 	}
 	return r, true
+}
+
+// Deployment says whether the router gives a deployment calls at this moment, and why not.
+func (h *health) Deployment(id string) (healthy bool, reason string) {
+	s := h.router.Status(id)
+	switch {
+	case s.Sick:
+		return false, "its last health check failed"
+	case s.CoolFor > 0:
+		return false, "it failed too often and is left alone for " + s.CoolFor.Round(time.Second).String()
+	}
+	return true, ""
 }

@@ -19,6 +19,10 @@ type Handlers struct {
 	Zone func() *time.Location
 	// Health reads what the last probes found; it runs no query.
 	Health Health
+	// Metrics is the page for Prometheus; nil = metrics are off.
+	Metrics func() ([]byte, error)
+	// MetricsOpen says whether that page needs no key (require_auth_for_metrics).
+	MetricsOpen func() bool
 	// OnboardingURL is the page of an invitation's link.
 	OnboardingURL func(id string) string
 	// UISettings is the answer of /sso/get/ui_settings.
@@ -28,6 +32,8 @@ type Handlers struct {
 // Health is the running process as its probes see it.
 type Health interface {
 	Readiness() (Readiness, bool)
+	// Deployment says whether a deployment is served calls at this moment, and why not.
+	Deployment(id string) (healthy bool, reason string)
 }
 
 // Readiness is the answer of /health/readiness.

@@ -1,18 +1,22 @@
 package api
 
 import (
+	"time"
+
 	"github.com/gofiber/fiber/v2"
 
 	"gatehouse/app/access"
 	"gatehouse/app/control"
 	"gatehouse/app/web"
 	"gatehouse/models"
+	"gatehouse/models/fault"
 )
 
 func (h *Handlers) auditOps() []Op {
 	return []Op{
 		op(Op{Method: "GET", Path: "/audit", Action: access.AuditRead, Tag: "audit", Doc: "Who changed what, newest first. next is the cursor of the page after.",
-			Example: "page_size=20"}, h.auditList),
+			Example: "page_size=20&start_date={today}&end_date={today}"}, h.auditList),
+		op(Op{Method: "GET", Path: "/audit/:id", Action: access.AuditRead, Tag: "audit", Doc: "One of them."}, h.auditInfo),
 	}
 }
 
@@ -38,17 +42,54 @@ type auditAnswer struct {
 	Next *string      `json:"next"`
 }
 
-func (h *Handlers) auditList(c *fiber.Ctx, in control.AuditQuery) (auditAnswer, error) {
-	page, err := h.Audit.List(c.UserContext(), web.Actor(c), in)
+type auditQuery struct {
+	control.AuditQuery
+	Start string `query:"start_date"`
+	End   string `query:"end_date"`
+}
+
+func (h *Handlers) auditList(c *fiber.Ctx, in auditQuery) (auditAnswer, error) {
+	q := in.AuditQuery
+	for _, day := range []struct {
+		name, text string
+		to         *time.Time
+		after      int
+	}{{"start_date", in.Start, &q.From, 0}, {"end_date", in.End, &q.To, 1}} {
+		if day.text == "" {
+			continue
+		}
+		t, err := time.ParseInLocation(time.DateOnly, day.text, h.Zone())
+		if err != nil {
+			return auditAnswer{}, fault.BadField(day.name, "%s must be YYYY-MM-DD", day.name)
+		}
+		*day.to = t.AddDate(0, 0, day.after)
+	}
+	page, err := h.Audit.List(c.UserContext(), web.Actor(c), q)
 	if err != nil {
 		return auditAnswer{}, err
 	}
 	out := auditAnswer{Logs: make([]auditEntry, len(page.Rows)), Next: text(page.Next)}
-	for i, r := range page.Rows {
-		out.Logs[i] = auditEntry{
-			ID: r.ID, At: r.At, ActorType: r.ActorType, Actor: r.ActorID, ChangedBy: text(r.ChangedBy), Action: r.Action, ObjectType: r.ObjectType,
-			ObjectID: r.ObjectID, Before: r.Before, After: r.After, IP: r.IP, RequestID: r.RequestID, Outcome: r.Outcome,
-		}
+	for i := range page.Rows {
+		out.Logs[i] = auditEntryOf(&page.Rows[i])
 	}
 	return out, nil
+}
+
+func auditEntryOf(r *models.AuditRow) auditEntry {
+	return auditEntry{
+		ID: r.ID, At: r.At, ActorType: r.ActorType, Actor: r.ActorID, ChangedBy: text(r.ChangedBy), Action: r.Action, ObjectType: r.ObjectType,
+		ObjectID: r.ObjectID, Before: r.Before, After: r.After, IP: r.IP, RequestID: r.RequestID, Outcome: r.Outcome,
+	}
+}
+
+type auditPath struct {
+	ID string `path:"id"`
+}
+
+func (h *Handlers) auditInfo(c *fiber.Ctx, in auditPath) (auditEntry, error) {
+	row, err := h.Audit.Info(c.UserContext(), web.Actor(c), in.ID)
+	if err != nil {
+		return auditEntry{}, err
+	}
+	return auditEntryOf(row), nil
 }

@@ -30,6 +30,7 @@ func (h *Handlers) modelOps() []Op {
 		op(Op{Method: "POST", Path: "/access_group/new", Action: access.AccessGroupWrite, Tag: "models", Doc: "Name a set of models.",
 			Example: `{"access_group":"small","model_names":["demo"]}`}, h.groupNew),
 		op(Op{Method: "GET", Path: "/access_group/list", Action: access.AccessGroupRead, Tag: "models", Doc: "The sets kept in the database."}, h.groupList),
+		op(Op{Method: "GET", Path: "/access_group/:name/info", Action: access.AccessGroupRead, Tag: "models", Doc: "One set."}, h.groupInfo),
 		op(Op{Method: "PUT", Path: "/access_group/:name/update", Action: access.AccessGroupWrite, Tag: "models", Doc: "Change a set.",
 			Example: `{"model_names":["demo"]}`}, h.groupUpdate),
 		op(Op{Method: "DELETE", Path: "/access_group/:name/delete", Action: access.AccessGroupWrite, Tag: "models", Doc: "Remove a set.", Example: `{}`}, h.groupDelete),
@@ -273,6 +274,18 @@ func (h *Handlers) groupList(c *fiber.Ctx, _ none) (groupListAnswer, error) {
 		out.Groups[i], _ = oneGroup(&groups[i], nil)
 	}
 	return out, nil
+}
+
+func (h *Handlers) groupInfo(c *fiber.Ctx, in groupPath) (accessGroupRow, error) {
+	groups, err := h.Models.AccessGroups(c.UserContext(), web.Actor(c))
+	if err != nil {
+		return accessGroupRow{}, err
+	}
+	i := slices.IndexFunc(groups, func(g models.AccessGroup) bool { return g.Name == in.Name })
+	if i < 0 {
+		return accessGroupRow{}, access.NotFound("access group", in.Name)
+	}
+	return oneGroup(&groups[i], nil)
 }
 
 type groupUpdate struct {

@@ -20,8 +20,10 @@ type Op struct {
 	// Action is what the caller's role must grant before the body is looked at; the service checks the object.
 	Action access.Action
 	Public bool // no authentication at all
-	Tag    string
-	Doc    string
+	// Open, where it is set, says whether the operation answers without authentication at this moment.
+	Open func() bool
+	Tag  string
+	Doc  string
 	// Example is a request that works on a fresh server, as a JSON body or a query string. {name} stands for a value that
 	// the caller of the example fills in.
 	Example string
@@ -98,7 +100,7 @@ func (o Op) serve(auth Auth, path string) fiber.Handler {
 		if o.Detail {
 			web.WithDetail(c)
 		}
-		if o.Public {
+		if o.Public || o.Open != nil && o.Open() {
 			web.SetActor(c, auth.Anonymous(c))
 		} else {
 			actor, err := auth.Caller(c)
@@ -115,14 +117,14 @@ func (o Op) serve(auth Auth, path string) fiber.Handler {
 		if err != nil {
 			return err
 		}
+		if o.Media != "" {
+			return writeText(c, o.Media, out)
+		}
 		return writeJSON(c, out)
 	}
 }
 
 func writeJSON(c *fiber.Ctx, v any) error {
-	if raw, ok := v.(sent); ok {
-		return raw.err
-	}
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -132,5 +134,9 @@ func writeJSON(c *fiber.Ctx, v any) error {
 	return c.Send(b)
 }
 
-// sent is the answer type of handlers that wrote the response themselves.
-type sent struct{ err error }
+func writeText(c *fiber.Ctx, media string, v any) error {
+	c.Set(fiber.HeaderContentType, media)
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	text, _ := v.(string)
+	return c.SendString(text)
+}

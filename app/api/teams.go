@@ -136,7 +136,18 @@ type teamListRow struct {
 	Keys        []keyRow        `json:"keys"`
 }
 
+// mustNameSelf is LiteLLM's wire: everybody but admins has to say that they mean their own teams.
+func mustNameSelf(who access.Actor, in control.TeamQuery) error {
+	if in.UserID != "" || who.SeesAll() {
+		return nil
+	}
+	return access.Check(who, access.TeamList, access.Target{})
+}
+
 func (h *Handlers) teamList(c *fiber.Ctx, in control.TeamQuery) ([]teamListRow, error) {
+	if err := mustNameSelf(web.Actor(c), in); err != nil {
+		return nil, err
+	}
 	views, err := h.Teams.List(c.UserContext(), web.Actor(c), in)
 	if err != nil {
 		return nil, err
@@ -154,6 +165,9 @@ type teamPagesAnswer struct {
 }
 
 func (h *Handlers) teamPages(c *fiber.Ctx, in control.TeamQuery) (teamPagesAnswer, error) {
+	if err := mustNameSelf(web.Actor(c), in); err != nil {
+		return teamPagesAnswer{}, err
+	}
 	page, err := h.Teams.Pages(c.UserContext(), web.Actor(c), in)
 	if err != nil {
 		return teamPagesAnswer{}, err

@@ -21,6 +21,15 @@ func (a *Audit) List(ctx context.Context, who access.Actor, q AuditQuery) (*Audi
 	return a.list(ctx, q)
 }
 
+// Info is one row of the log. Errors: NotFound, Unauthenticated.
+func (a *Audit) Info(ctx context.Context, who access.Actor, id string) (*models.AuditRow, error) {
+	if err := access.Check(who, access.AuditRead, access.Target{}); err != nil {
+		return nil, err
+	}
+	row, err := a.Store.AuditRow(ctx, id)
+	return row, notFound("audit log entry", id, err)
+}
+
 // OfKey is the rows of one key, for those who may see the key. Errors: NotFound, Forbidden.
 func (a *Audit) OfKey(ctx context.Context, who access.Actor, ref string, q AuditQuery) (*AuditPage, error) {
 	keys := Keys{base: a.base}

@@ -39,6 +39,7 @@ const documentConfig = testkit.DefaultConfig + `
     litellm_params: {model: openai/gpt-4o-mini, api_base: "${PROVIDER}/v1", api_key: sk-upstream, input_cost_per_token: 0.000001, output_cost_per_token: 0.000002}
     model_info: {access_groups: [beta]}
 litellm_settings:
+  callbacks: [prometheus]
   default_internal_user_params: {available_teams: [open-team]}
 general_settings:
   store_model_in_db: true
@@ -193,6 +194,7 @@ var before = map[string]func(f *filler, key string) string{
 	"/onboarding/claim_token": func(f *filler, _ string) string {
 		return text(get(f.t, f.s, "/onboarding/get_token?invite_link="+f.made["invitation"])["token"])
 	},
+	"/access_group/{name}/info":   func(f *filler, key string) string { return f.group(key) },
 	"/access_group/{name}/update": func(f *filler, key string) string { return f.group(key) },
 	"/access_group/{name}/delete": func(f *filler, key string) string { return f.group(key) },
 }
@@ -246,6 +248,9 @@ func (f *filler) make(name string) string {
 		return "a long unguessable phrase 47"
 	case "today":
 		return time.Now().UTC().Format(time.DateOnly)
+	case "id":
+		logs := get(f.t, f.s, "/audit?page_size=1")["audit_logs"].([]any)
+		return text(logs[0].(object)["id"])
 	case "request_id":
 		return text(list(f.t, f.s, f.s.MasterKey, "/spend/logs?limit=1")[0].(object)["request_id"])
 	}

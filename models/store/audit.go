@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 
 	"gatehouse/models"
+	"gatehouse/models/fault"
 )
 
 // auditLock orders the appends of all replicas (PostgreSQL; SQLite has one writer anyway).
@@ -122,6 +123,19 @@ func (s *Store) ListAudit(ctx context.Context, f AuditFilter) (rows []models.Aud
 		return rows[:size], true, nil
 	}
 	return rows, false, nil
+}
+
+// AuditRow loads one row by its id. Errors: fault.NotFound.
+func (s *Store) AuditRow(ctx context.Context, id string) (*models.AuditRow, error) {
+	var row models.AuditRow
+	err := s.read.WithContext(ctx).Take(&row, "id = ?", id).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return nil, fault.New(fault.NotFound, "no such audit row")
+	}
+	if err != nil {
+		return nil, fail("load an audit row", err)
+	}
+	return &row, nil
 }
 
 // AuditReport is what walking the chain found.
