@@ -123,7 +123,39 @@ func (h *Handlers) keyListPage(c *fiber.Ctx, table keys.Table) (keys.List, error
 			list.Teams = append(list.Teams, ui.Option{Value: team.Team.ID, Label: teamName(&team.Team), Selected: s.team == team.Team.ID})
 		}
 	}
-	return list, nil
+	list.ExportURL, list.FindURL = s.url(h.url("/ui/keys.csv"), "page", ""), h.url("/ui/keys/find")
+	list.Stats, err = h.keyListStats(c)
+	return list, err
+}
+
+// keyListStats are the figures over the list: the month's spend and where it leads, the last day's calls, and the keys that
+// want looking at.
+func (h *Handlers) keyListStats(c *fiber.Ctx) ([]ui.Stat, error) {
+	l, actor := h.locale(c), web.Actor(c)
+	month := dates{from: monthStart(l), to: today(l)}
+	days, err := h.Spend.Days(c.UserContext(), actor, month.query())
+	if err != nil {
+		return nil, err
+	}
+	recent, err := h.Spend.Recent(c.UserContext(), actor, l.Now.Add(-dayLength), false)
+	if err != nil {
+		return nil, err
+	}
+	wanting, err := h.attention(c, l)
+	if err != nil {
+		return nil, err
+	}
+	spent := total(days).Spend
+	last := month.from.AddDate(0, 1, -1)
+	projected := int64(spent) / int64(max(1, len(days))) * int64(last.Day())
+	calls := recentStats(l, recent)
+	calls[0].Note = l.FailedShare(calls[1].Value)
+	return []ui.Stat{
+		{Label: l.SpendThisMonth(), Value: l.Money(int64(spent))},
+		{Label: l.ProjectedBy(l.Day(last)), Value: l.MoneyShort(projected), Note: l.AtThisPace()},
+		calls[0],
+		{Label: l.NeedsAttention(), Value: l.KeyCount(int64(len(wanting)))},
+	}, nil
 }
 
 func teamName(t *models.Team) string {
@@ -162,10 +194,9 @@ func (h *Handlers) keyTable(c *fiber.Ctx, s listState) (keys.Table, error) {
 		t.Pager.Next = s.url(base, "page", strconv.Itoa(s.page+1))
 	}
 	for i := range page.Items {
-		row := h.keyRow(c, &page.Items[i])
-		t.Rows = append(t.Rows, row)
+		t.Rows = append(t.Rows, h.keyRow(c, &page.Items[i]))
 	}
-	return t, nil
+	return t, h.finishTable(c, &page, &t)
 }
 
 func (s listState) sortLink(base, field, label string) ui.SortLink {
