@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"gatehouse/app/config"
 	"gatehouse/app/control"
 	"gatehouse/app/hooks"
@@ -29,7 +31,6 @@ import (
 	"gatehouse/proxy"
 	"gatehouse/proxy/budget"
 	"gatehouse/proxy/keyring"
-	"gatehouse/proxy/limit"
 	"gatehouse/proxy/price"
 	"gatehouse/proxy/route"
 	"gatehouse/proxy/spend"
@@ -77,6 +78,9 @@ type process struct {
 	plane    *proxy.Plane
 	services *control.Services
 	health   *health
+	replicas *replicas
+	writer   *ledgerWriter
+	redis    *redis.Client // nil: none is configured
 	metrics  *metrics // nil: off
 
 	background sync.WaitGroup
@@ -180,12 +184,15 @@ func (p *process) build(ctx, background context.Context, cfg *config.Config) err
 	if err := p.openLedger(ctx, cfg); err != nil {
 		return err
 	}
+	if err := p.openBudgets(ctx, background, cfg); err != nil {
+		return err
+	}
 	settings, err := routeSettings(cfg.Router)
 	if err != nil {
 		return err
 	}
 	p.router = route.New(route.Options{Now: p.now, Rand: rand.Float64}, settings)
-	if err := p.buildPlane(cfg); err != nil {
+	if err := p.buildPlane(background, cfg); err != nil {
 		return err
 	}
 	p.services = control.New(control.Deps{
@@ -272,7 +279,11 @@ func (p *process) openLedger(ctx context.Context, cfg *config.Config) error {
 	if id := cfg.LiteLLM.EndUserBudgetID; id != "" {
 		defaultBudget = &id
 	}
-	writer := &ledgerWriter{store: p.store, snapshot: p.ring.Snapshot, defaultBudget: defaultBudget, log: p.log}
+	p.writer = &ledgerWriter{store: p.store, snapshot: p.ring.Snapshot, defaultBudget: defaultBudget, log: p.log}
+	var writer spend.Writer = p.writer
+	if p.store.IsPostgres() {
+		writer = sharedWriter{p.writer}
+	}
 	var err error
 	p.ledger, err = spend.Open(filepath.Join(cfg.Server.DataDir, "journal"), writer, spend.Options{
 		Now: p.now, Logger: p.log, SyncAlways: cfg.Gatehouse.JournalSync == 0, SyncEvery: cfg.Gatehouse.JournalSync,
@@ -288,19 +299,16 @@ func (p *process) openLedger(ctx context.Context, cfg *config.Config) error {
 	if err := p.ledger.Replayed(wait); err != nil {
 		return fmt.Errorf("book the journal of an earlier run: %w", err)
 	}
-	p.budget = budget.New(budget.Options{Now: p.now, Zone: cfg.LiteLLM.Timezone, NoReset: cfg.General.NoBudgetReset, OnCross: p.crossed})
-	return p.budget.Seed(ctx, p.store)
+	return nil
 }
 
-// crossed tells the log that a budget was passed.
-func (p *process) crossed(c budget.Crossing) {
-	p.log.Warn("a budget line was crossed", slog.String("scope", c.Scope), slog.Int("line", int(c.Kind)), slog.String("limit", c.Limit.String()),
-		slog.String("spent", c.Spent.String()))
-}
-
-func (p *process) buildPlane(cfg *config.Config) error {
+func (p *process) buildPlane(background context.Context, cfg *config.Config) error {
+	limits, err := p.limiter(background, cfg)
+	if err != nil {
+		return err
+	}
 	d := proxy.Deps{
-		Config: p.planeConfig(cfg), Ring: p.ring, Router: p.router, Limits: limit.NewMemory(p.now, cfg.Keys.RateWindow), Budget: p.budget,
+		Config: p.planeConfig(cfg), Ring: p.ring, Router: p.router, Limits: limits, Budget: p.budget,
 		Outputs: new(budget.Outputs), Ledger: p.ledger, Prices: p.prices, Log: p.log, Now: p.now,
 	}
 	if !cfg.Server.SSLVerify {
@@ -310,7 +318,6 @@ func (p *process) buildPlane(cfg *config.Config) error {
 		d.Auth = hookAuth{p.hooks}
 	}
 	p.countCalls(cfg, &d)
-	var err error
 	p.plane, err = proxy.New(d)
 	return err
 }
@@ -326,6 +333,7 @@ func (p *process) close() {
 		}
 		cancel()
 	}
+	p.closeBudgets()
 	if p.store != nil {
 		if err := p.store.Close(); err != nil {
 			p.log.Warn("the database did not close", slog.Any("error", err))

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"sync/atomic"
 
 	"gatehouse/models"
 	"gatehouse/models/store"
+	"gatehouse/proxy/budget"
 	"gatehouse/proxy/keyring"
 	"gatehouse/proxy/price"
 	"gatehouse/proxy/spend"
@@ -18,6 +20,8 @@ type ledgerWriter struct {
 	snapshot      func() *keyring.Snapshot
 	defaultBudget *string // budget row of end users who are met for the first time
 	log           *slog.Logger
+
+	budget atomic.Pointer[budget.Ledger] // nil while an earlier run's journal is being booked
 }
 
 // WriteSpend commits a batch. A call whose id is there already changes nothing.
@@ -26,11 +30,33 @@ func (w *ledgerWriter) WriteSpend(ctx context.Context, batch []spend.Record) err
 	for i := range batch {
 		rows[i] = spendOf(&batch[i])
 	}
-	if err := w.store.WriteSpend(ctx, rows); err != nil {
+	counters, err := w.store.BookSpend(ctx, rows)
+	if err != nil {
 		return err
+	}
+	if b := w.budget.Load(); b != nil {
+		b.Booked(rows, counters)
 	}
 	w.meetCustomers(ctx, batch)
 	return nil
+}
+
+// sharedWriter is the ledgerWriter of one replica among several: the others can settle for it if it does not come back.
+type sharedWriter struct{ *ledgerWriter }
+
+// WriteHolds notes calls that are under way, as they are booked if this replica dies and nothing more is heard of them.
+func (w sharedWriter) WriteHolds(ctx context.Context, replica string, open []spend.AdmitRecord) error {
+	rows := make([]models.Spend, len(open))
+	for i := range open {
+		r := open[i].Record
+		r.CostNano, r.Status, r.ErrorCode = open[i].FloorNano, spend.StatusFailure, "process_ended"
+		r.SettledBy, r.UsageEstimated = spend.SettledBySweeper, true
+		if r.End.IsZero() {
+			r.End = r.Start
+		}
+		rows[i] = spendOf(&r)
+	}
+	return w.store.WriteHolds(ctx, replica, rows)
 }
 
 // meetCustomers makes a row for every end user who was not known. It is no part of the batch: a call is booked

@@ -21,6 +21,8 @@ type ScopeCharge struct {
 	Scope       string
 	WindowStart Time  // zero = the scope has no window
 	ResetsAt    *Time // end of that window, when it has one
+	Slice       int64 // slice of the budget that the call was admitted on; 0 = none
+	Take        Nano  // of the cost, what that slice had: it moves from lent to spent
 }
 
 // SpendRow is one call in the ledger.

@@ -93,6 +93,9 @@ func (c *call) unfunded(err error) *failure {
 	if errors.As(err, &used) {
 		return refusedByBudget(used)
 	}
+	if errors.Is(err, budget.ErrUnavailable) {
+		return fail(ledgerDown, "what this budget has left cannot be told at the moment").after(time.Second).because(err)
+	}
 	return internalFailure(c.id, err)
 }
 

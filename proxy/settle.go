@@ -123,6 +123,7 @@ func (c *call) settle(e ending) bill {
 	rec.End = now
 	if c.hold.money != nil {
 		rec.OvershootNano = c.hold.money.Settle(b.cost).Overshoot
+		rec.Charges = c.hold.money.Charges(rec.Charges[:0]) // with what the cost takes out of slices
 	}
 	c.hold.slot.Settle(c.limited(b.usage.InputTotal(), b.usage.OutputTotal()))
 	if e.status == spend.StatusSuccess && c.op != provider.Embedding {

@@ -100,8 +100,11 @@ func (s *Store) SetSpent(ctx context.Context, scope string, spent models.Nano) (
 		before = row.counter()
 		after = before
 		after.Spent = spent
-		return db.Exec(`INSERT INTO counters (scope, spent) VALUES (?, ?)
-ON CONFLICT (scope) DO UPDATE SET spent = excluded.spent`, scope, spent).Error
+		if err := db.Exec(`INSERT INTO counters (scope, spent) VALUES (?, ?)
+ON CONFLICT (scope) DO UPDATE SET spent = excluded.spent, lost = 0`, scope, spent).Error; err != nil {
+			return err
+		}
+		return s.counterSet(db, scope)
 	})
 	return before, after, err
 }
@@ -112,12 +115,33 @@ ON CONFLICT (scope) DO UPDATE SET spent = excluded.spent`, scope, spent).Error
 func (s *Store) RollWindow(ctx context.Context, scope string, start models.Time, next *models.Time) (acted bool, err error) {
 	err = s.mutate(ctx, "reset a counter", func(db *gorm.DB) error {
 		result := db.Exec(`INSERT INTO counters (scope, window_start, resets_at) VALUES (?, ?, ?)
-ON CONFLICT (scope) DO UPDATE SET spent = 0, window_start = excluded.window_start, resets_at = excluded.resets_at
+ON CONFLICT (scope) DO UPDATE SET spent = 0, sliced = 0, lost = 0, window_start = excluded.window_start, resets_at = excluded.resets_at
 WHERE counters.window_start < excluded.window_start`, scope, start, next)
 		acted = result.RowsAffected > 0
-		return result.Error
+		if result.Error != nil || !acted {
+			return result.Error
+		}
+		return s.counterSet(db, scope)
 	})
 	return acted, err
+}
+
+// counterSet tells the replicas that a counter was set by hand ("": many were), and forgets the slices of it that were
+// lost with their owner.
+func (s *Store) counterSet(db *gorm.DB, scope string) error {
+	if !s.postgres {
+		return nil
+	}
+	if scope == "" {
+		if err := db.Exec("DELETE FROM slices AS s USING counters AS c WHERE s.lost = 1 AND c.scope = s.scope AND c.lost = 0").Error; err != nil {
+			return err
+		}
+		return tell(db, "set")
+	}
+	if err := db.Exec("DELETE FROM slices WHERE scope = ? AND lost = 1", scope).Error; err != nil {
+		return err
+	}
+	return tell(db, "set "+scope)
 }
 
 // DueCounters lists counters whose reset is due, longest overdue first, at most limit of them.
@@ -139,13 +163,13 @@ func (s *Store) ResetSpendOf(ctx context.Context, kinds ...string) (scopes []str
 		scopes = nil // a second run after a deadlock starts over
 		for _, kind := range kinds {
 			var some []string
-			if err := db.Raw("UPDATE counters SET spent = 0 WHERE spent <> 0 AND substr(scope, 1, CAST(? AS INTEGER)) = ? RETURNING scope",
+			if err := db.Raw("UPDATE counters SET spent = 0, lost = 0 WHERE (spent <> 0 OR lost <> 0) AND substr(scope, 1, CAST(? AS INTEGER)) = ? RETURNING scope",
 				len(kind)+1, kind+":").Find(&some).Error; err != nil {
 				return err
 			}
 			scopes = append(scopes, some...)
 		}
-		return nil
+		return s.counterSet(db, "")
 	})
 	return scopes, err
 }

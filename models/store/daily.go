@@ -15,8 +15,9 @@ const statusFailure = "failure"
 // Day is the day of an instant in the reporting zone, as the aggregates spell it: YYYY-MM-DD.
 func (s *Store) Day(at models.Time) string { return at.In(s.opt.Zone).Format("2006-01-02") }
 
-// addDaily adds booked calls to the aggregates that usage pages read. A call belongs to the day on which it started.
-func (s *Store) addDaily(db *gorm.DB, calls []models.Spend) error {
+// addDaily adds booked calls to the aggregates that usage pages read. A call belongs to the day on which it started. sign
+// is 1, or -1 for calls whose amounts are negative already and that are taken out.
+func (s *Store) addDaily(db *gorm.DB, calls []models.Spend, sign int64) error {
 	type place struct{ day, key, user, team, org, endUser, group, model, provider, callType string }
 	days := map[place]*models.DailySpend{}
 	type tagPlace struct{ day, tag, key, user, team, model string }
@@ -33,7 +34,7 @@ func (s *Store) addDaily(db *gorm.DB, calls []models.Spend) error {
 			}
 			days[at] = sum
 		}
-		addCall(sum, r)
+		addCall(sum, r, sign)
 		for j, tag := range r.Tags {
 			if slices.Contains(r.Tags[:j], tag) { // a tag given twice is one tag
 				continue
@@ -46,8 +47,8 @@ func (s *Store) addDaily(db *gorm.DB, calls []models.Spend) error {
 			}
 			sum.Spend = sum.Spend.AddSat(r.Spend)
 			sum.Tokens += r.PromptTokens + r.OutputTokens
-			sum.Requests++
-			sum.Failed += one(r.Status == statusFailure)
+			sum.Requests += sign
+			sum.Failed += sign * one(r.Status == statusFailure)
 		}
 	}
 	rows := make([][]any, 0, len(days))
@@ -80,17 +81,17 @@ ON CONFLICT (day, tag, key_id, user_id, team_id, model) DO UPDATE SET
   requests = daily_tags.requests + excluded.requests, failed = daily_tags.failed + excluded.failed`, executor(db))
 }
 
-func addCall(d *models.DailySpend, r *models.SpendRow) {
+func addCall(d *models.DailySpend, r *models.SpendRow, sign int64) {
 	d.Spend = d.Spend.AddSat(r.Spend)
 	d.Saved = d.Saved.AddSat(r.Saved)
 	d.PromptTokens += r.PromptTokens
 	d.OutputTokens += r.OutputTokens
 	d.CacheRead += r.CacheRead
 	d.CacheWrite += r.CacheWrite
-	d.Requests++
-	d.Failed += one(r.Status == statusFailure)
+	d.Requests += sign
+	d.Failed += sign * one(r.Status == statusFailure)
 	if r.CacheHit {
-		d.CacheHits++
+		d.CacheHits += sign
 		d.CachedOutput += r.OutputTokens
 	}
 }

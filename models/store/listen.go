@@ -15,7 +15,7 @@ const (
 	reconnectMost  = 2 * time.Second
 )
 
-// listen holds a connection of its own that hears gatehouse_config, and makes a new one whenever it is lost. What was
+// listen holds a connection of its own that hears gatehouse_config and news of budgets, and makes a new one whenever it is lost. What was
 // said while nobody listened is found by reading the sequence after each connect. It ends with ctx.
 func (s *Store) listen(ctx context.Context, config *pgx.ConnConfig) {
 	wait := reconnectFirst
@@ -50,7 +50,7 @@ func (s *Store) hear(ctx context.Context, config *pgx.ConnConfig) (heard bool, e
 		defer cancel()
 		_ = conn.Close(closing)
 	}()
-	if _, err := conn.Exec(ctx, "LISTEN gatehouse_config"); err != nil {
+	if _, err := conn.Exec(ctx, "LISTEN gatehouse_config; LISTEN "+budgetChannel); err != nil {
 		return false, err
 	}
 	var seq int64
@@ -58,10 +58,15 @@ func (s *Store) hear(ctx context.Context, config *pgx.ConnConfig) (heard bool, e
 		return true, err
 	}
 	s.bell.ring(seq)
+	s.bell.tell("set") // what was said while nobody listened
 	for {
 		note, err := conn.WaitForNotification(ctx)
 		if err != nil {
 			return true, err
+		}
+		if note.Channel == budgetChannel {
+			s.bell.tell(note.Payload)
+			continue
 		}
 		if seq, err := strconv.ParseInt(note.Payload, 10, 64); err == nil {
 			s.bell.ring(seq)

@@ -17,6 +17,7 @@ import (
 const (
 	ledgerConns = 2 // one batch is written at a time; the second serves a retry while the first is being given up
 	feedConns   = 3
+	bankConns   = 3 // one grants, one beats, one returns
 )
 
 func (s *Store) openPostgres(ctx context.Context, dsn string) error {
@@ -30,10 +31,11 @@ func (s *Store) openPostgres(ctx context.Context, dsn string) error {
 	control := s.pool(config, s.opt.MaxOpen, s.opt.StatementTimeout)
 	ledger := s.pool(config, ledgerConns, 30*time.Second)
 	feed := s.pool(config, feedConns, 0) // loading a million keys takes as long as it takes; the caller's context bounds it
+	bank := s.pool(config, bankConns, 5*time.Second)
 	for _, open := range []struct {
 		into *(*gorm.DB)
 		pool *sql.DB
-	}{{&s.write, control}, {&s.ledger, ledger}, {&s.feed, feed}} {
+	}{{&s.write, control}, {&s.ledger, ledger}, {&s.feed, feed}, {&s.bank, bank}} {
 		db, err := gorm.Open(postgres.New(postgres.Config{Conn: open.pool}), s.gormConfig())
 		if err != nil {
 			return fail("open the database", err)

@@ -19,28 +19,57 @@ import (
 // call of a newer window starts that window; one of an older window counts in the total only. Missing counters are
 // made. Errors: fault.Unavailable (send the batch again).
 func (s *Store) WriteSpend(ctx context.Context, batch []models.Spend) error {
+	_, err := s.BookSpend(ctx, batch)
+	return err
+}
+
+// BookSpend is WriteSpend for a replica: it also moves what the calls had of slices from lent to spent, forgets that they
+// were open, replaces what the others had booked for a call whose replica was gone, and gives the counters that it charged
+// (PostgreSQL; none on SQLite).
+func (s *Store) BookSpend(ctx context.Context, batch []models.Spend) (charged []models.Counter, err error) {
 	calls := distinct(batch)
 	if len(calls) == 0 {
-		return nil
+		return nil, nil
 	}
-	return s.transact(ctx, s.ledger, func(tx *Store) error {
-		db := tx.ledger.WithContext(ctx)
-		fresh, err := s.insertCalls(db, calls)
-		if err != nil {
-			return fail("write the ledger", err)
-		}
-		booked := slices.DeleteFunc(slices.Clone(calls), func(c models.Spend) bool { return !fresh[c.Row.ID] })
-		if len(booked) == 0 {
-			return nil
-		}
-		if err := chargeScopes(db, booked); err != nil {
-			return fail("charge the counters", err)
-		}
-		if err := s.addDaily(db, booked); err != nil {
-			return fail("write the daily sums", err)
-		}
-		return nil
+	err = s.transact(ctx, s.ledger, func(tx *Store) error {
+		charged, err = tx.book(tx.ledger.WithContext(ctx), calls)
+		return err
 	})
+	return charged, err
+}
+
+// book writes calls in the transaction that db is.
+func (s *Store) book(db *gorm.DB, calls []models.Spend) (charged []models.Counter, err error) {
+	fresh, err := s.insertCalls(db, calls)
+	if err != nil {
+		return nil, fail("write the ledger", err)
+	}
+	if s.postgres && len(fresh) < len(calls) && !s.opt.DisableSpendLogs {
+		if err := s.correct(db, calls, fresh); err != nil {
+			return nil, fail("correct the ledger", err)
+		}
+	}
+	booked := slices.DeleteFunc(slices.Clone(calls), func(c models.Spend) bool { return !fresh[c.Row.ID] })
+	if s.postgres {
+		if err := s.closeHolds(db, calls); err != nil {
+			return nil, fail("forget open calls", err)
+		}
+	}
+	if len(booked) == 0 {
+		return nil, nil
+	}
+	if charged, err = s.chargeScopes(db, booked); err != nil {
+		return nil, fail("charge the counters", err)
+	}
+	if s.postgres {
+		if err := take(db, booked); err != nil {
+			return nil, fail("settle slices", err)
+		}
+	}
+	if err := s.addDaily(db, booked, 1); err != nil {
+		return nil, fail("write the daily sums", err)
+	}
+	return charged, nil
 }
 
 // distinct copies the batch without repeated ids, ordered by id so that two writers meet rows in the same order, and
@@ -172,7 +201,7 @@ type charge struct {
 
 // chargeScopes adds the batch to the counters. A statement may name a row once, so the second, newer window of a scope
 // (a batch that spans a reset) goes into a second statement.
-func chargeScopes(db *gorm.DB, calls []models.Spend) error {
+func (s *Store) chargeScopes(db *gorm.DB, calls []models.Spend) (charged []models.Counter, err error) {
 	type place struct {
 		scope  string
 		window int64
@@ -212,13 +241,40 @@ func chargeScopes(db *gorm.DB, calls []models.Spend) error {
   total = counters.total + excluded.total,
   spent = CASE WHEN excluded.window_start = counters.window_start THEN counters.spent + excluded.spent
     WHEN excluded.window_start > counters.window_start THEN excluded.spent ELSE counters.spent END,
+  sliced = CASE WHEN excluded.window_start > counters.window_start THEN 0 ELSE counters.sliced END,
+  lost = CASE WHEN excluded.window_start > counters.window_start THEN 0 ELSE counters.lost END,
   resets_at = CASE WHEN excluded.window_start > counters.window_start THEN excluded.resets_at ELSE counters.resets_at END,
   window_start = CASE WHEN excluded.window_start > counters.window_start THEN excluded.window_start ELSE counters.window_start END,
-  last_used_at = CASE WHEN excluded.last_used_at > counters.last_used_at THEN excluded.last_used_at ELSE counters.last_used_at END`, executor(db))
+  last_used_at = CASE WHEN excluded.last_used_at > counters.last_used_at THEN excluded.last_used_at ELSE counters.last_used_at END`+s.returning(), s.counterReader(db, &charged))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		charges = later
 	}
-	return nil
+	return charged, nil
+}
+
+// returning is how a charge tells the counters after it: to replicas only, which know less than all of their spend.
+func (s *Store) returning() string {
+	if !s.postgres {
+		return ""
+	}
+	return " RETURNING " + counterColumns
+}
+
+// counterReader runs statements that end in returning.
+func (s *Store) counterReader(db *gorm.DB, to *[]models.Counter) func(query string, args []any) error {
+	if !s.postgres {
+		return executor(db)
+	}
+	return func(query string, args []any) error {
+		var rows []counterRow
+		if err := db.Raw(query, args...).Find(&rows).Error; err != nil {
+			return err
+		}
+		for _, r := range rows {
+			*to = append(*to, r.counter())
+		}
+		return nil
+	}
 }

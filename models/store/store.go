@@ -44,6 +44,7 @@ type Store struct {
 	write  *gorm.DB // the control plane's writes; one connection on SQLite
 	ledger *gorm.DB // WriteSpend, apart, so that a slow report cannot hold up the books
 	feed   *gorm.DB // the change feed and counters at start
+	bank   *gorm.DB // slices of budgets, for which calls wait
 
 	inTx  bool
 	audit *[]*models.AuditRow // in a transaction: what its end will append to the audit log
@@ -135,6 +136,18 @@ type bell struct {
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the listener has ended; nil without one
 	closed bool
+
+	budget func(news string) // Store.OnBudgetNews; nil: nobody asks
+}
+
+// tell passes news of budgets on.
+func (b *bell) tell(news string) {
+	b.mu.Lock()
+	fn := b.budget
+	b.mu.Unlock()
+	if fn != nil {
+		fn(news)
+	}
 }
 
 func newBell() *bell { return &bell{changed: make(chan struct{})} }

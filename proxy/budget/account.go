@@ -6,6 +6,7 @@ import (
 
 	"gatehouse/models"
 	"gatehouse/models/duration"
+	"gatehouse/proxy/keyring"
 )
 
 // account is what this process knows of one scope. mu guards all but scope.
@@ -20,13 +21,42 @@ type account struct {
 	resetsAt int64       // end of the window; 0: none
 	fixed    int64       // the operator's reset that was taken over
 	length   string      // the duration that resetsAt was made with; empty: not known yet, or none
+
+	shared bool  // with other replicas: slice is all that this process may spend, and held is of calls that it covers
+	slice  slice // zero unless shared
+	seen   seen
+}
+
+// seen is what alerts go by in a shared budget: the lines, as of the last call, and the spend up to which they were told.
+type seen struct {
+	limit, soft keyring.Cap
+	level       keyring.Level
+	window      int64
+	spent       models.Nano
 }
 
 // balance is what this process may spend in the window, calls in flight not yet taken off.
-func (a *account) balance(limit models.Nano) models.Nano { return limit.AddSat(-a.spent) }
+func (a *account) balance(limit models.Nano) models.Nano {
+	if a.shared {
+		if a.slice.recheck {
+			return a.held
+		}
+		return a.slice.balance
+	}
+	return limit.AddSat(-a.spent)
+}
 
 // free is what a further call can hold.
 func (a *account) free(limit models.Nano) models.Nano { return a.balance(limit).AddSat(-a.held) }
+
+// reach is what a call could hold once more is lent, as far as is known.
+func (a *account) reach(limit models.Nano, now time.Time) models.Nano {
+	free := a.free(limit)
+	if a.shared && now.After(a.slice.drained) {
+		return max(0, free).AddSat(a.slice.left)
+	}
+	return free
+}
 
 // calendar is how windows end.
 type calendar struct {
@@ -87,6 +117,8 @@ func (a *account) turn(c *calendar, length string, fixed, now int64) (guessed bo
 	}
 	// Holds belong to the window of their admission, so the new one starts with none.
 	a.spent, a.held = 0, 0
+	a.void()
+	a.slice.unbooked, a.slice.booked = 0, 0
 	a.start = max(c.latest(length, a.resetsAt, now), a.start+1)
 	a.resetsAt = c.next(length, a.resetsAt, now)
 	return guessed

@@ -1,8 +1,10 @@
 package budget
 
 import (
+	"math"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"gatehouse/models"
 	"gatehouse/proxy/keyring"
@@ -35,7 +37,12 @@ type part struct {
 	limit    keyring.Cap
 	soft     keyring.Cap
 	level    keyring.Level
+	slice    int64       // that the call was admitted on; 0: none
+	take     models.Nano // of its cost, what the slice had
 }
+
+// covered says whether what the part holds is lent: on a shared budget, only calls that it caps are.
+func (p *part) covered() bool { return !p.account.shared || p.limit.Set }
 
 // Est is what the call is taken to cost.
 func (h *Hold) Est() models.Nano { return h.est }
@@ -47,7 +54,7 @@ func (h *Hold) Floor() models.Nano { return h.floor }
 func (h *Hold) Charges(to []models.ScopeCharge) []models.ScopeCharge {
 	for i := range h.parts {
 		p := &h.parts[i]
-		c := models.ScopeCharge{Scope: p.account.scope, WindowStart: models.FromMicros(p.window)}
+		c := models.ScopeCharge{Scope: p.account.scope, WindowStart: models.FromMicros(p.window), Slice: p.slice, Take: p.take}
 		if p.resetsAt != 0 {
 			end := models.FromMicros(p.resetsAt)
 			c.ResetsAt = &end
@@ -58,7 +65,8 @@ func (h *Hold) Charges(to []models.ScopeCharge) []models.ScopeCharge {
 }
 
 // Reserve admits a call on all of its scopes or on none. wants are in the order in which a refusal is reported; the
-// slice is not kept. Two wants of the same scope count once. Errors: *Exhausted.
+// slice is not kept. Two wants of the same scope count once. Where budgets are shared it may wait for the database, 2 s at
+// most. Errors: *Exhausted, ErrUnavailable.
 func (l *Ledger) Reserve(wants []Want, ask Ask) (*Hold, error) {
 	h := &Hold{ledger: l, floor: ask.Floor}
 	h.parts = h.inline[:0]
@@ -67,28 +75,92 @@ func (l *Ledger) Reserve(wants []Want, ask Ask) (*Hold, error) {
 		h.parts = append(h.parts, part{account: l.account(w.Scope), limit: w.Cap, soft: w.Soft, level: w.Level})
 	}
 	order := h.order(make([]uint8, 0, 16))
-	now := l.opt.Now().UnixMicro()
+	var began time.Time
+	for {
+		now := l.micros()
+		for _, i := range order {
+			p := &h.parts[i]
+			p.account.mu.Lock()
+			if p.account.turn(&l.cal, wants[i].Duration, wants[i].ResetAt, now) {
+				l.ask(p.account.scope)
+			}
+			p.window, p.resetsAt = p.account.start, p.account.resetsAt
+		}
+		short, est, err := h.short(order, &ask)
+		refused := -1
+		if len(short) == 0 && err == nil {
+			if refused = h.admit(&ask); refused >= 0 {
+				err = exhausted(&wants[refused], h.parts[refused].account)
+			}
+		}
+		for _, i := range order {
+			h.parts[i].account.mu.Unlock()
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(short) == 0 {
+			h.dropTwins()
+			return h, nil
+		}
+		if began.IsZero() {
+			began = l.opt.Now()
+		} else if l.opt.Now().Sub(began) > needLimit {
+			return nil, ErrUnavailable
+		}
+		if err := l.banker.need(short, est); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// short gives the accounts, all locked, whose slice does not cover the call and that may be lent more, and what the call
+// needs of each. Nothing is short in a budget that is not shared.
+func (h *Hold) short(order []uint8, ask *Ask) (short []*account, est models.Nano, err error) {
+	b := h.ledger.banker
+	if b == nil || ask.Pricing != Priced {
+		return nil, 0, nil
+	}
+	now := h.ledger.opt.Now()
+	est = max(ask.Est, 1)
+	left, capped := models.Nano(0), false
 	for _, i := range order {
 		p := &h.parts[i]
-		p.account.mu.Lock()
-		if p.account.turn(&l.cal, wants[i].Duration, wants[i].ResetAt, now) {
-			l.ask(p.account.scope)
+		if p.limit.Set || p.soft.Set {
+			p.account.seen.limit, p.account.seen.soft, p.account.seen.level = p.limit, p.soft, p.level
 		}
-		p.window, p.resetsAt = p.account.start, p.account.resetsAt
+		if !p.limit.Set {
+			continue
+		}
+		if lease := b.lease.Load(); lease == nil || !now.Before(*lease) {
+			return nil, 0, ErrUnavailable
+		}
+		a := p.account
+		a.see(p.limit)
+		if free := a.reach(models.Nano(p.limit.N), now); !capped || free < left {
+			left, capped = free, true
+		}
 	}
-	refused := h.admit(&ask)
-	var err error
-	if refused >= 0 {
-		err = exhausted(&wants[refused], h.parts[refused].account)
+	if !capped {
+		return nil, 0, nil
+	}
+	if ask.Mode == Exact {
+		var ok bool
+		if est, _, ok = ask.fit(left); !ok {
+			est, _, _ = ask.fit(math.MaxInt64 / 4) // what it takes to learn how much is left
+			if named := ask.MaxTokens; named <= 0 {
+				est = ask.Input.AddSat(outputCost(defaultOutput, ask.OutputPerMillion))
+			}
+		}
 	}
 	for _, i := range order {
-		h.parts[i].account.mu.Unlock()
+		p := &h.parts[i]
+		a := p.account
+		if p.limit.Set && a.free(0) < est && (now.After(a.slice.drained) || a.slice.recheck) {
+			short = append(short, a)
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	h.dropTwins()
-	return h, nil
+	return short, est, nil
 }
 
 // order sorts the parts by scope, each account once.
@@ -123,6 +195,10 @@ func (h *Hold) dropTwins() {
 func (h *Hold) admit(ask *Ask) int {
 	est := ask.Est
 	capped, left := -1, models.Nano(0)
+	var now time.Time
+	if h.ledger.banker != nil {
+		now = h.ledger.opt.Now()
+	}
 	for i := range h.parts {
 		p := &h.parts[i]
 		if !p.limit.Set || ask.Pricing == Free {
@@ -139,8 +215,8 @@ func (h *Hold) admit(ask *Ask) int {
 		if free <= 0 {
 			return i
 		}
-		if capped < 0 || free < left {
-			capped, left = i, free
+		if reach := p.account.reach(limit, now); capped < 0 || reach < left {
+			capped, left = i, reach
 		}
 	}
 	if ask.Pricing != Priced {
@@ -166,10 +242,14 @@ func (h *Hold) hold(est models.Nano) {
 		if p.window < 0 {
 			continue
 		}
+		if !p.covered() {
+			continue
+		}
 		p.held = est
 		if p.limit.Set && est > 0 {
 			p.held = min(est, max(0, p.account.free(models.Nano(p.limit.N))))
 		}
+		p.slice = p.account.slice.id
 		p.account.held = p.account.held.AddSat(p.held)
 	}
 }
@@ -182,47 +262,68 @@ func exhausted(w *Want, a *account) *Exhausted {
 }
 
 // Again replaces what is held by what another model would cost, before a call falls back to it: all scopes or none, and
-// on a refusal the old hold stands. Windows stay those of the admission. Errors: *Exhausted.
+// on a refusal the old hold stands. Windows stay those of the admission. Errors: *Exhausted, ErrUnavailable.
 func (h *Hold) Again(ask Ask) error {
 	if h.done.Load() {
 		return nil
 	}
 	order := h.order(make([]uint8, 0, 16))
-	before := [2]int64{int64(h.est), h.MaxTokens}
 	held := make([]models.Nano, len(h.parts))
-	for _, i := range order {
-		p := &h.parts[i]
-		p.account.mu.Lock()
-		held[i] = p.held
-		if p.account.start == p.window {
-			p.account.held -= p.held
-		}
-	}
-	h.MaxTokens = 0
-	refused := h.admit(&ask)
-	var err error
-	if refused >= 0 {
-		p := &h.parts[refused]
-		err = &Exhausted{
-			Level: p.level, Scope: p.account.scope, Limit: models.Nano(p.limit.N),
-			Spent: p.account.spent, Held: p.account.held, ResetsAt: p.account.resetsAt,
-		}
-		h.est, h.MaxTokens = models.Nano(before[0]), before[1]
-	}
-	for _, i := range order {
-		p := &h.parts[i]
-		current := p.account.start == p.window
-		if refused >= 0 {
-			p.held = held[i]
-			if current {
-				p.account.held = p.account.held.AddSat(p.held)
+	var began time.Time
+	for {
+		for _, i := range order {
+			p := &h.parts[i]
+			p.account.mu.Lock()
+			held[i] = p.held
+			if p.account.start == p.window {
+				p.account.held -= p.held
 			}
-		} else if !current { // the window has rolled: nothing is held in the new one
-			p.account.held -= p.held
 		}
-		p.account.mu.Unlock()
+		short, est, err := h.short(order, &ask)
+		if err == nil && len(short) == 0 {
+			err = h.replace(&ask)
+		}
+		for _, i := range order {
+			p := &h.parts[i]
+			current := p.account.start == p.window
+			if err != nil || len(short) > 0 {
+				p.held = held[i]
+				if current {
+					p.account.held = p.account.held.AddSat(p.held)
+				}
+			} else if !current { // the window has rolled: nothing is held in the new one
+				p.account.held -= p.held
+			}
+			p.account.mu.Unlock()
+		}
+		if err != nil || len(short) == 0 {
+			return err
+		}
+		if began.IsZero() {
+			began = h.ledger.opt.Now()
+		} else if h.ledger.opt.Now().Sub(began) > needLimit {
+			return ErrUnavailable
+		}
+		if err := h.ledger.banker.need(short, est); err != nil {
+			return err
+		}
 	}
-	return err
+}
+
+// replace holds anew, all accounts locked and what was held taken off; on a refusal the hold's own figures stand.
+func (h *Hold) replace(ask *Ask) error {
+	est, tokens := h.est, h.MaxTokens
+	h.MaxTokens = 0
+	refused := h.admit(ask)
+	if refused < 0 {
+		return nil
+	}
+	h.est, h.MaxTokens = est, tokens
+	p := &h.parts[refused]
+	return &Exhausted{
+		Level: p.level, Scope: p.account.scope, Limit: models.Nano(p.limit.N),
+		Spent: p.account.spent, Held: p.account.held, ResetsAt: p.account.resetsAt,
+	}
 }
 
 // Settled is what a settle found.
@@ -240,6 +341,10 @@ func (h *Hold) Settle(actual models.Nano) Settled {
 	out := Settled{First: true}
 	var crossed [2 * inlineParts]Crossing
 	lines := crossed[:0]
+	var now time.Time
+	if h.ledger.banker != nil {
+		now = h.ledger.opt.Now()
+	}
 	for i := range h.parts {
 		p := &h.parts[i]
 		a := p.account
@@ -249,11 +354,18 @@ func (h *Hold) Settle(actual models.Nano) Settled {
 			before := a.spent
 			a.held -= p.held
 			a.spent = a.spent.AddSat(actual)
+			if a.shared {
+				a.slice.unbooked = a.slice.unbooked.AddSat(actual)
+				p.slice, p.take = 0, 0
+				if p.limit.Set {
+					p.slice, p.take = a.spend(actual, now)
+				}
+			}
 			if p.limit.Set && actual > 0 {
 				over := a.spent.AddSat(-models.Nano(p.limit.N))
 				out.Overshoot = max(out.Overshoot, min(over, actual))
 			}
-			if h.ledger.opt.OnCross != nil && actual > 0 {
+			if h.ledger.opt.OnCross != nil && actual > 0 && !a.shared {
 				lines = p.crossings(lines, before, a.spent, h.ledger.opt.NearPercent)
 			}
 		}

@@ -42,6 +42,9 @@ type Options struct {
 	NoReset     bool           // disable_reset_budget
 	NearPercent int64          // 0 = 80
 	OnCross     func(Crossing) // called after a settle, outside of every lock; must not block. nil: nobody asks
+
+	Bank    Bank   // lends budgets to the replicas that share them; nil: this process is alone and owns all that is left
+	Replica string // id of this one among them
 }
 
 const ledgerShards = 256
@@ -52,6 +55,7 @@ type Ledger struct {
 	opt    Options
 	cal    calendar
 	unsure chan string // scopes whose window this process has worked out by itself
+	banker *banker     // nil: alone
 	shards [ledgerShards]struct {
 		mu       sync.RWMutex
 		accounts map[string]*account
@@ -63,7 +67,11 @@ func New(opt Options) *Ledger {
 	if opt.NearPercent <= 0 {
 		opt.NearPercent = 80
 	}
-	return &Ledger{opt: opt, cal: calendar{zone: opt.Zone, off: opt.NoReset}, unsure: make(chan string, 4096)}
+	l := &Ledger{opt: opt, cal: calendar{zone: opt.Zone, off: opt.NoReset}, unsure: make(chan string, 4096)}
+	if opt.Bank != nil {
+		l.banker = newBanker(l, &l.opt)
+	}
+	return l
 }
 
 // Seed takes over what was spent before this process started. Call it before the first Reserve.
@@ -73,6 +81,7 @@ func (l *Ledger) Seed(ctx context.Context, from Counters) error {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.spent, a.total, a.start = c.Spent, c.Total, c.WindowStart.Micros()
+		a.slice.booked, a.seen.spent, a.seen.window = c.Spent, c.Spent, a.start
 		a.resetsAt = 0
 		if c.ResetsAt != nil {
 			a.resetsAt = c.ResetsAt.Micros()
@@ -106,7 +115,7 @@ func (l *Ledger) account(scope string) *account {
 		if s.accounts == nil {
 			s.accounts = map[string]*account{}
 		}
-		a = &account{scope: scope}
+		a = &account{scope: scope, shared: l.banker != nil}
 		s.accounts[scope] = a
 	}
 	return a
@@ -127,7 +136,7 @@ func (l *Ledger) State(scope string) State {
 	if a == nil {
 		return State{}
 	}
-	now := l.opt.Now().UnixMicro()
+	now := l.micros()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.length != "" {
@@ -141,8 +150,21 @@ func (l *Ledger) State(scope string) State {
 func (l *Ledger) Reset(scope string, to models.Nano) {
 	a := l.account(scope)
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.spent = to
+	a.slice.unbooked, a.slice.booked = 0, to
+	a.mu.Unlock()
+	if l.banker != nil {
+		l.changed(a)
+	}
+}
+
+// micros is the clock that windows go by: the database's, as far as this process knows it.
+func (l *Ledger) micros() int64 {
+	now := l.opt.Now().UnixMicro()
+	if l.banker != nil {
+		now += l.banker.offset.Load()
+	}
+	return now
 }
 
 // Adopt takes over from the database when a scope's window ends, and the window itself where that is a newer one.
@@ -152,6 +174,11 @@ func (l *Ledger) Adopt(c models.Counter) {
 	defer a.mu.Unlock()
 	if at := c.WindowStart.Micros(); at > a.start {
 		a.start, a.spent, a.held = at, c.Spent, 0
+		a.void()
+		a.slice.unbooked, a.slice.booked = 0, c.Spent
+	} else if l.banker != nil && at == a.start {
+		a.slice.booked = c.Spent
+		a.spent = c.Spent.AddSat(a.slice.unbooked)
 	}
 	if c.ResetsAt != nil {
 		a.resetsAt = c.ResetsAt.Micros()

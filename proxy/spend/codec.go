@@ -74,7 +74,25 @@ func appendRecord(b []byte, r *Record) []byte {
 	}
 	meta := cleanJSON(r.Metadata)
 	b = binary.AppendUvarint(b, uint64(len(meta)))
-	return append(b, meta...)
+	b = append(b, meta...)
+	return appendSlices(b, r.Charges)
+}
+
+// appendSlices writes what each charge takes out of a slice of its budget; none where none does.
+func appendSlices(b []byte, charges []models.ScopeCharge) []byte {
+	charges = charges[:min(len(charges), maxList)]
+	n := 0
+	for i := range charges {
+		if charges[i].Slice != 0 {
+			n = i + 1
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(n))
+	for i := range charges[:n] {
+		b = binary.AppendVarint(b, charges[i].Slice)
+		b = binary.AppendVarint(b, int64(charges[i].Take))
+	}
+	return b
 }
 
 // appendAdmit puts its own fields first: the record is open-ended.
@@ -315,6 +333,12 @@ func (d *decoder) record(r *Record) {
 	}
 	if meta := d.take(d.size(4 * maxMetadata)); meta != "" {
 		r.Metadata = []byte(meta)
+	}
+	if d.s == "" {
+		return // of a version that knew no slices
+	}
+	for i := range min(d.size(maxList), len(r.Charges)) {
+		r.Charges[i].Slice, r.Charges[i].Take = d.int(), models.Nano(d.int())
 	}
 }
 

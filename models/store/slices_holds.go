@@ -1,0 +1,156 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/gob"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"gorm.io/gorm"
+
+	"gatehouse/models"
+)
+
+// SettledBySweeper marks a row that another replica booked for a call whose own replica was gone.
+const SettledBySweeper = "sweeper"
+
+// WriteHolds keeps calls that are under way, each as the row that is booked if its replica does not come back. A call that
+// is there already stays as it is.
+func (s *Store) WriteHolds(ctx context.Context, replica string, open []models.Spend) error {
+	if !s.postgres || len(open) == 0 {
+		return nil
+	}
+	rows := make([][]any, 0, len(open))
+	for i := range open {
+		text, err := packSpend(&open[i])
+		if err != nil {
+			return err
+		}
+		rows = append(rows, []any{open[i].Row.ID, replica, open[i].Row.StartedAt.Micros(), text})
+	}
+	return fail("note open calls", insertRows("open_holds (call_id, replica, at, record)", rows, " ON CONFLICT (call_id) DO NOTHING",
+		executor(s.ledger.WithContext(ctx))))
+}
+
+func packSpend(c *models.Spend) (string, error) {
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(c); err != nil {
+		return "", fmt.Errorf("pack an open call: %w", err)
+	}
+	return base64.StdEncoding.EncodeToString(b.Bytes()), nil
+}
+
+func unpackSpend(text string) (c models.Spend, err error) {
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err == nil {
+		err = gob.NewDecoder(bytes.NewReader(raw)).Decode(&c)
+	}
+	if err != nil {
+		return c, fmt.Errorf("unpack an open call: %w", err)
+	}
+	return c, nil
+}
+
+// closeHolds forgets that these calls were open.
+func (s *Store) closeHolds(db *gorm.DB, calls []models.Spend) error {
+	ids := make([]string, len(calls))
+	for i := range calls {
+		ids[i] = calls[i].Row.ID
+	}
+	return db.Exec("DELETE FROM open_holds WHERE call_id IN ?", ids).Error
+}
+
+// correct takes rows out of the books that others had made for calls of this batch, so that what the call's own replica
+// says is booked in their place; those ids become fresh.
+func (s *Store) correct(db *gorm.DB, calls []models.Spend, fresh map[string]bool) error {
+	var ids []string
+	for i := range calls {
+		if r := &calls[i].Row; !fresh[r.ID] && r.SettledBy != SettledBySweeper {
+			ids = append(ids, r.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	var old []models.SpendRow
+	err := db.Raw("DELETE FROM spend_records WHERE id IN ? AND settled_by = ? RETURNING *", ids, SettledBySweeper).Find(&old).Error
+	if err != nil || len(old) == 0 {
+		return err
+	}
+	var out, again []models.Spend
+	for i := range old {
+		at := slices.IndexFunc(calls, func(c models.Spend) bool { return c.Row.ID == old[i].ID })
+		again = append(again, calls[at])
+		o := old[i]
+		o.Spend, o.Saved, o.PromptTokens, o.OutputTokens, o.CacheRead, o.CacheWrite = -o.Spend, -o.Saved, -o.PromptTokens, -o.OutputTokens, -o.CacheRead, -o.CacheWrite
+		out = append(out, models.Spend{Row: o, Scopes: calls[at].Scopes})
+	}
+	if _, err := s.chargeScopes(db, out); err != nil {
+		return err
+	}
+	if err := s.addDaily(db, out, -1); err != nil {
+		return err
+	}
+	added, err := s.insertCalls(db, again)
+	for id := range added {
+		fresh[id] = true
+	}
+	return err
+}
+
+// SweepReplicas settles for one replica that has not been seen for its ttl: its open calls are booked at their floor, and
+// what is left of its slices counts as lost until it comes back, the window ends or an operator resets the scope. more
+// says that there was one. Errors: fault.Unavailable.
+func (s *Store) SweepReplicas(ctx context.Context) (more bool, err error) {
+	if !s.postgres {
+		return false, nil
+	}
+	err = s.transact(ctx, s.bank, func(tx *Store) error {
+		more = false
+		db := tx.bank.WithContext(ctx)
+		var dead []string
+		err := db.Raw("SELECT id FROM replicas WHERE seen_at + ttl <= " + dbMicros + " ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED").Find(&dead).Error
+		if err != nil || len(dead) == 0 {
+			return err
+		}
+		more = true
+		var texts []string
+		if err := db.Raw("SELECT record FROM open_holds WHERE replica = ? ORDER BY call_id", dead[0]).Find(&texts).Error; err != nil {
+			return err
+		}
+		if err := lockScopesOf(db, dead[0]); err != nil {
+			return err
+		}
+		if err := db.Exec(`WITH gone AS (UPDATE slices SET lost = 1 WHERE replica = ? AND lost = 0 RETURNING scope, window_start, balance)
+UPDATE counters AS c SET sliced = c.sliced - g.balance, lost = c.lost + g.balance FROM gone AS g
+WHERE c.scope = g.scope AND c.window_start = g.window_start`, dead[0]).Error; err != nil {
+			return err
+		}
+		calls := make([]models.Spend, 0, len(texts))
+		for _, text := range texts {
+			c, err := unpackSpend(text)
+			if err != nil {
+				s.opt.Log.ErrorContext(ctx, "an open call of a dead replica cannot be read", slog.Any("error", err))
+				continue
+			}
+			calls = append(calls, c)
+		}
+		for batch := range slices.Chunk(distinct(calls), 256) {
+			if _, err := tx.book(db, batch); err != nil {
+				return err
+			}
+		}
+		if err := db.Exec("DELETE FROM open_holds WHERE replica = ?", dead[0]).Error; err != nil {
+			return err
+		}
+		if err := db.Exec("DELETE FROM replicas WHERE id = ?", dead[0]).Error; err != nil {
+			return err
+		}
+		s.opt.Log.WarnContext(ctx, "a replica is gone; its open calls are booked", slog.String("replica", dead[0]), slog.Int("calls", len(calls)))
+		return nil
+	})
+	return more, fail("settle for a dead replica", err)
+}
