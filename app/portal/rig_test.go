@@ -121,7 +121,9 @@ func newRig(t *testing.T, adjust ...func(*rig)) *rig {
 		Gatehouse: config.Gatehouse{PasswordMin: 12, InviteTTL: 7 * 24 * time.Hour}, Keys: config.KeyMaterial{Bytes: 32, StoreName: true},
 		MasterKey: models.NewSecret("sk-master-0123456789"),
 	}
-	r.extra = portal.Extra{Config: func() *config.Config { return &config.Config{General: r.policy.General, Gatehouse: r.policy.Gatehouse, Mail: config.Mail{Password: models.NewSecret("mail-secret")}} }}
+	r.extra = portal.Extra{Config: func() *config.Config {
+		return &config.Config{General: r.policy.General, Gatehouse: r.policy.Gatehouse, Mail: config.Mail{Password: models.NewSecret("mail-secret")}}
+	}}
 	for _, f := range adjust {
 		f(r)
 	}
@@ -133,7 +135,9 @@ func newRig(t *testing.T, adjust ...func(*rig)) *rig {
 	ip := func(*fiber.Ctx) string { return "203.0.113.9" }
 	sessions := session.New(session.Options{
 		Rows: db, Identity: r.services.Identity, Audit: r.services.Audit, Now: clock, ClientIP: ip, RequestID: web.RequestID,
-		Lengths: func() session.Lengths { return session.Lengths{Absolute: 24 * time.Hour, Idle: 8 * time.Hour, IdleAdmin: time.Hour} },
+		Lengths: func() session.Lengths {
+			return session.Lengths{Absolute: 24 * time.Hour, Idle: 8 * time.Hour, IdleAdmin: time.Hour}
+		},
 	})
 	o := web.Options{Log: log, Now: clock, ClientIP: ip}
 	pages := portal.New(portal.Options{
