@@ -281,6 +281,37 @@ func TestKeyCSV(t *testing.T) {
 	}
 }
 
+// The list's last 14 days, month's spend and bulk actions.
+func TestKeyTable(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	a, c := r.key(dev, "a", true), r.key(lead, "b", true, func(in *control.NewKey) { in.MaxBudget = control.Some(10 * models.USD) })
+	r.key(dev, "c", false)
+	r.spend(&a.Key, "01A", now, 3*models.USD)
+	r.spend(&a.Key, "01B", now.AddDate(0, 0, -25), 5*models.USD) // the month before
+	r.spend(&c.Key, "01C", now.AddDate(0, 0, -25), 5*models.USD)
+	doc := r.as(lead).get("/test/keys").page(200)
+	spark := doc.Find("#key-" + a.Key.ID + ` svg[aria-label="Requests, last 14 days"] rect`)
+	if spark.Length() != 14 || spark.First().AttrOr("height", "") != "0.6" || spark.Last().AttrOr("height", "") != "18.0" {
+		t.Errorf("%d bars, the first %s and the last %s high", spark.Length(), spark.First().AttrOr("height", ""), spark.Last().AttrOr("height", ""))
+	}
+	has(t, doc, "$3.00", "$5.00") // the calendar month without a budget, the budget's own window with one
+	if strings.Contains(text(doc.Find("#key-"+a.Key.ID)), "$8.00") {
+		t.Error("a key without a budget shows more than this month")
+	}
+	if n := doc.Find("[data-bulk-item]").Length(); n != 2 {
+		t.Errorf("%d rows can be chosen", n)
+	}
+	has(t, doc, "Block", "Extend", "Delete")
+	if got := text(r.as(dev).get("/test/keys").page(200).Find("[data-bulk]")); strings.Contains(got, "Block") || !strings.Contains(got, "Delete") {
+		t.Errorf("an owner may: %q", got)
+	}
+	hasNot(t, r.as(viewer).get("/test/keys").page(200), "[data-bulk], [data-bulk-item]")
+	if n := r.as(dev).get("/ui/teams/" + team + "?tab=keys").page(200).Find(`svg[aria-label="Requests, last 14 days"] rect`).Length(); n != 14 {
+		t.Errorf("the team's page draws %d bars", n)
+	}
+}
+
 // The number of statements must not grow with the rows.
 func TestListsAskAFixedNumberOfQuestions(t *testing.T) {
 	t.Parallel()

@@ -78,6 +78,9 @@ func TestPlaygroundWithoutScripts(t *testing.T) {
 	if res := send("key", foreign.Key.ID); res.status == 200 {
 		t.Error("a foreign key makes calls")
 	}
+	if res := r.as(lead).post("/ui/playground", url.Values{"model": {"gpt-5-mini"}, "message": {"Hello"}, "key": {k.Key.ID}}); res.status == 200 {
+		t.Error("a team admin makes calls with a member's key")
+	}
 	if len(f.calls) != 0 {
 		t.Fatalf("%d calls were made", len(f.calls))
 	}

@@ -148,6 +148,7 @@ func newRig(t *testing.T, adjust ...func(*rig)) *rig {
 	r.app = web.New(o)
 	r.app.Use(portal.Provide(r.extra))
 	r.app.Post("/test/sign-in/:id", func(c *fiber.Ctx) error { return sessions.Start(c, c.Params("id"), "", "password") })
+	r.app.Get("/test/keys", pages.SignedIn(), pages.FinishedTable)
 	pages.Register(r.app)
 	r.people()
 	return r
