@@ -4,10 +4,12 @@ package api_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"gatehouse/internal/testkit"
 )
@@ -92,4 +94,56 @@ func refusal(t *testing.T, what string, resp *testkit.Response, status int) obje
 		t.Fatalf("%s: no error object: %s", what, resp.Body)
 	}
 	return e
+}
+
+// sendWith sends a request with headers of its own and follows no redirect; the body is read and closed.
+func sendWith(t *testing.T, s *testkit.Server, method, path string, headers map[string]string, body string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range headers {
+		req.Header.Set(name, value)
+	}
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return resp
+}
+
+// signIn signs somebody in as the form of the portal does, and gives the cookie.
+func signIn(t *testing.T, s *testkit.Server, email, password string) string {
+	t.Helper()
+	form := url.Values{"username": {email}, "password": {password}}
+	resp := sendWith(t, s, http.MethodPost, "/login", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, form.Encode())
+	if resp.StatusCode != http.StatusSeeOther || !strings.HasPrefix(resp.Header.Get("Location"), "/ui/") {
+		t.Fatalf("signing in: %d %s", resp.StatusCode, resp.Header.Get("Location"))
+	}
+	cookie, _, _ := strings.Cut(resp.Header.Get("Set-Cookie"), ";")
+	return cookie
+}
+
+// moment reads a time as the contract writes it: RFC 3339, UTC, microseconds.
+func moment(t *testing.T, v any) time.Time {
+	t.Helper()
+	at, err := time.Parse("2006-01-02T15:04:05.000000Z", text(v))
+	if err != nil {
+		t.Fatalf("%v is not a time of the contract", v)
+	}
+	return at
+}
+
+// days is a query for yesterday to tomorrow.
+func days() string {
+	now := time.Now().UTC()
+	return "start_date=" + now.AddDate(0, 0, -1).Format(time.DateOnly) + "&end_date=" + now.AddDate(0, 0, 1).Format(time.DateOnly)
 }
