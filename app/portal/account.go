@@ -62,7 +62,7 @@ func (h *Handlers) showAccount(c *fiber.Ctx, status int, profile, password *form
 	}
 	v.Facts = append(v.Facts, ui.Fact{Term: l.SignsInBy(), Text: signsInBy(l, me, operator)})
 	if !operator && (me.HasPassword || me.User.SSOUserID == nil) {
-		p := h.passwordForm(l, password)
+		p := h.passwordForm(password)
 		v.Password = &p
 	}
 	if v.Sessions, err = h.sessionRows(c, actor); err != nil {
@@ -107,7 +107,7 @@ func (h *Handlers) profileForm(l i18n.Locale, me *control.UserView, operator boo
 	return p
 }
 
-func (h *Handlers) passwordForm(l i18n.Locale, sent *form) account.Password {
+func (h *Handlers) passwordForm(sent *form) account.Password {
 	p := account.Password{Action: h.url("/ui/account/password"), Min: h.opt.Policy().Gatehouse.PasswordMin}
 	if p.Min < 1 {
 		p.Min = 12
@@ -228,7 +228,7 @@ func (h *Handlers) accountPassword(c *fiber.Ctx) error {
 	f := h.readForm(c)
 	current, next := c.FormValue("current_password"), c.FormValue("password")
 	if next == "" {
-		f.fail("password", l.ErrPasswordShort(h.passwordForm(l, nil).Min))
+		f.fail("password", l.ErrPasswordShort(h.passwordForm(nil).Min))
 	} else if c.FormValue("password_repeat") != next {
 		f.fail("password_repeat", l.ErrPasswordDiffers())
 	}
@@ -251,7 +251,7 @@ func (h *Handlers) accountPassword(c *fiber.Ctx) error {
 		return err
 	}
 	if web.IsPartial(c) {
-		part := account.PasswordPart(frame, h.passwordForm(l, f))
+		part := account.PasswordPart(frame, h.passwordForm(f))
 		return web.RenderStatus(c, fiber.StatusUnprocessableEntity, part, part)
 	}
 	return h.showAccount(c, fiber.StatusUnprocessableEntity, nil, f)

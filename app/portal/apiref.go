@@ -92,8 +92,10 @@ func (h *Handlers) modelChoices(c *fiber.Ctx, key *models.Key, chosen string) ([
 // endpoints are the routes that keys call most.
 func endpoints(l i18n.Locale) []apiref.Endpoint {
 	return []apiref.Endpoint{
-		{Method: "POST", Path: "/v1/chat/completions", Text: l.RefChat()}, {Method: "POST", Path: "/v1/responses", Text: l.RefResponses()},
-		{Method: "POST", Path: "/v1/messages", Text: l.RefMessages()}, {Method: "POST", Path: "/v1/embeddings", Text: l.RefEmbeddings()},
+		{Method: "POST", Path: "/v1/chat/completions", Text: l.RefChat()},
+		{Method: "POST", Path: "/v1/responses", Text: l.RefResponses()},
+		{Method: "POST", Path: "/v1/messages", Text: l.RefMessages()},
+		{Method: "POST", Path: "/v1/embeddings", Text: l.RefEmbeddings()},
 		{Method: "GET", Path: "/v1/models", Text: l.RefModels()},
 	}
 }
@@ -101,8 +103,11 @@ func endpoints(l i18n.Locale) []apiref.Endpoint {
 // refusals are the data plane's refusals in the words of these pages.
 func refusals(l i18n.Locale) []apiref.Error {
 	return []apiref.Error{
-		{Status: "401", Code: "token_not_found_in_db", Text: l.RefErr401()}, {Status: "403", Code: "model_access_denied", Text: l.RefErr403()},
-		{Status: "404", Code: "model_not_found", Text: l.RefErr404()}, {Status: "429", Code: "budget_exceeded", Text: l.RefErr429Budget()},
-		{Status: "429", Code: "rate_limit_exceeded", Text: l.RefErr429Rate()}, {Status: "503", Code: "service_unavailable", Text: l.RefErr503()},
+		{Status: "401", Code: "token_not_found_in_db", Text: l.RefErr401()},
+		{Status: "403", Code: "model_access_denied", Text: l.RefErr403()},
+		{Status: "404", Code: "model_not_found", Text: l.RefErr404()},
+		{Status: "429", Code: "budget_exceeded", Text: l.RefErr429Budget()},
+		{Status: "429", Code: "rate_limit_exceeded", Text: l.RefErr429Rate()},
+		{Status: "503", Code: "service_unavailable", Text: l.RefErr503()},
 	}
 }

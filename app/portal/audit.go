@@ -224,7 +224,9 @@ func (h *Handlers) auditList(c *fiber.Ctx) error {
 func (h *Handlers) auditFilters(l i18n.Locale, s list, q control.AuditQuery, v *audit.List) {
 	at := s.query.Get("range")
 	v.Ranges = []ui.Option{
-		{Label: l.All(), Selected: at == ""}, {Value: "24h", Label: l.LastHours(24), Selected: at == "24h"}, {Value: "7d", Label: l.LastDays(7), Selected: at == "7d"},
+		{Label: l.All(), Selected: at == ""},
+		{Value: "24h", Label: l.LastHours(24), Selected: at == "24h"},
+		{Value: "7d", Label: l.LastDays(7), Selected: at == "7d"},
 		{Value: "30d", Label: l.LastDays(30), Selected: at == "30d"},
 	}
 	v.Targets = []ui.Option{{Label: l.TargetAll(), Selected: q.ObjectType == ""}}
@@ -309,8 +311,11 @@ func (h *Handlers) auditEntry(c *fiber.Ctx) (*audit.Entry, error) {
 	out := &audit.Entry{
 		Title: l.AuditSentence(who.Name, auditWords(l, r), orDash(target)), ID: r.ID, Back: link(h.url("/ui/audit"), queryOf(c), "entry", ""), Changes: changesOf(r),
 		Facts: []ui.Fact{
-			{Term: l.TimeHead(), Time: h.clock(c).Minute(r.At.Time)}, {Term: l.Actor(), Text: who.Name, Note: r.ActorType}, {Term: l.Action(), Text: r.Action, Mono: true},
-			{Term: l.Target(), Text: orDash(target), Href: href, Note: kindName(l, r.ObjectType)}, {Term: l.IPAddress(), Text: orDash(r.IP), Mono: true},
+			{Term: l.TimeHead(), Time: h.clock(c).Minute(r.At.Time)},
+			{Term: l.Actor(), Text: who.Name, Note: r.ActorType},
+			{Term: l.Action(), Text: r.Action, Mono: true},
+			{Term: l.Target(), Text: orDash(target), Href: href, Note: kindName(l, r.ObjectType)},
+			{Term: l.IPAddress(), Text: orDash(r.IP), Mono: true},
 			{Term: l.RequestIDLabel(), Text: orDash(r.RequestID), Mono: true},
 		},
 	}

@@ -23,8 +23,7 @@ const (
 )
 
 func readMeasure(text string) measure {
-	switch m := measure(text); m {
-	case byRequests, byTokens:
+	if m := measure(text); m == byRequests || m == byTokens {
 		return m
 	}
 	return bySpend
@@ -39,13 +38,6 @@ func (m measure) of(u control.Usage) int64 {
 	case bySpend:
 	}
 	return int64(u.Spend)
-}
-
-func (m measure) show(l i18n.Locale, v int64) string {
-	if m == bySpend {
-		return l.Money(v)
-	}
-	return l.Number(v)
 }
 
 // dates is a range of days in the reporting zone, both inclusive.
@@ -273,20 +265,12 @@ func chartTitle(l i18n.Locale, m measure, b bars) string {
 	return l.SpendPer(b.stepName(l))
 }
 
-// plainChart draws usage by day without parts.
-func plainChart(l i18n.Locale, id, title string, days []control.DaySpend, m measure) ui.ChartData {
+// plainChart draws spend by day without parts.
+func plainChart(l i18n.Locale, id, title string, days []control.DaySpend) ui.ChartData {
 	b := groupDays(l, days)
 	d := ui.ChartData{ID: id, Title: title, First: b.head(l), Empty: l.NoUsage(), Days: b.labels}
-	name := l.Spend()
-	switch m {
-	case byRequests:
-		d.Measure, name = ui.MeasureNumber, l.Requests()
-	case byTokens:
-		d.Measure, name = ui.MeasureNumber, l.Tokens()
-	case bySpend:
-	}
-	if values := b.sum(days, m); slices.ContainsFunc(values, func(v int64) bool { return v > 0 }) {
-		d.Series = []ui.ChartSeries{{Name: name, Colour: 1, Values: values}}
+	if values := b.sum(days, bySpend); slices.ContainsFunc(values, func(v int64) bool { return v > 0 }) {
+		d.Series = []ui.ChartSeries{{Name: l.Spend(), Colour: 1, Values: values}}
 	}
 	return d
 }

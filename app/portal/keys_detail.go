@@ -46,7 +46,8 @@ func (h *Handlers) showKey(c *fiber.Ctx, v *control.KeyView, tab string, status 
 	out := keys.Detail{
 		ID: k.ID, Name: keyName(k), Short: shortName(k), State: h.state(v), Links: h.keyLinks(actor, k), Back: h.url("/ui/keys"),
 		Tabs: []ui.Tab{
-			{Label: l.Overview(), Href: base, Current: tab == ""}, {Label: l.Usage(), Href: base + "?tab=usage", Current: tab == "usage"},
+			{Label: l.Overview(), Href: base, Current: tab == ""},
+			{Label: l.Usage(), Href: base + "?tab=usage", Current: tab == "usage"},
 			{Label: l.Settings(), Href: base + "?tab=settings", Current: tab == "settings"},
 			{Label: l.Activity(), Href: base + "?tab=activity", Current: tab == "activity"},
 		},
@@ -104,7 +105,7 @@ func (h *Handlers) keyOverview(c *fiber.Ctx, l i18n.Locale, v *control.KeyView) 
 	}
 	out := &keys.Overview{
 		Stats: h.keyStats(c, l, v, days), Limits: keyLimits(l, v, frame), Facts: h.keyAbout(c, l, v, frame),
-		Chart: plainChart(l, "key-spend", l.SpendPerDay30(), days[1:], bySpend), LogsURL: h.url("/ui/logs?range=30d&key=" + k.ID),
+		Chart: plainChart(l, "key-spend", l.SpendPerDay30(), days[1:]), LogsURL: h.url("/ui/logs?range=30d&key=" + k.ID),
 	}
 	clock := h.clock(c)
 	for i := range calls.Rows {
@@ -353,7 +354,7 @@ func (h *Handlers) keyUsage(c *fiber.Ctx, l i18n.Locale, v *control.KeyView) (*k
 		Stats: usageStats(l, days, sum, nil), Models: ranking(l, control.ByModelGroup, top, sum, lastRequests, h.sliceURL(control.ByModelGroup)),
 		Full: h.url(fmt.Sprintf("/ui/usage?range=%dd&key=%s", n, v.Key.ID)),
 	}
-	out.Chart = plainChart(l, "key-usage", chartTitle(l, bySpend, groupDays(l, days)), days, bySpend)
+	out.Chart = plainChart(l, "key-usage", chartTitle(l, bySpend, groupDays(l, days)), days)
 	for _, days := range []int{7, 30, 90} {
 		out.Range = append(out.Range, ui.Tab{Label: l.LastDays(int64(days)), Href: h.keyURL(v.Key.ID, fmt.Sprintf("?tab=usage&range=%dd", days)), Current: days == n})
 	}

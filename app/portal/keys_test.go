@@ -134,8 +134,11 @@ func TestKeySettingsSendOnlyWhatChanged(t *testing.T) {
 	}
 
 	refused := []struct{ name, field, value, say string }{
-		{"raised by the owner", "rpm_limit", "600", "Only proxy admins"}, {"no number", "rpm_limit", "many", "Enter a whole number"},
-		{"no name", "key_alias", "", "Give the key a name."}, {"no JSON", "metadata", "{", "Line 1:"}, {"beyond the team's list", "models", "claude", "claude"},
+		{"raised by the owner", "rpm_limit", "600", "Only proxy admins"},
+		{"no number", "rpm_limit", "many", "Enter a whole number"},
+		{"no name", "key_alias", "", "Give the key a name."},
+		{"no JSON", "metadata", "{", "Line 1:"},
+		{"beyond the team's list", "models", "claude", "claude"},
 	}
 	for _, c := range refused {
 		t.Run(c.name, func(t *testing.T) {

@@ -266,7 +266,7 @@ func (h *Handlers) modelDetail(c *fiber.Ctx) error {
 		return err
 	}
 	if total(days).Requests > 0 {
-		chart := plainChart(l, "model-usage", l.SpendPerDay30(), days, bySpend)
+		chart := plainChart(l, "model-usage", l.SpendPerDay30(), days)
 		v.Chart = &chart
 	}
 	if actor.SeesAll() {

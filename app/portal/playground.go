@@ -54,7 +54,7 @@ func (h *Handlers) showPlayground(c *fiber.Ctx, status int, v playground.Playgro
 	f.Scripts = append(f.Scripts, f.Assets.Playground)
 	v.Action, v.StreamURL, v.APIURL = h.url("/ui/playground"), "/ui/playground/stream", h.url("/ui/api?model="+url.QueryEscape(model))
 	v.Session = l.ChargedToSession(l.Money(int64(h.opt.Policy().LiteLLM.MaxUISessionBudget)))
-	off, err := h.playgroundOff(c)
+	off, err := h.playgroundOff(c.UserContext(), c)
 	if err != nil {
 		return err
 	}
@@ -82,12 +82,12 @@ func (h *Handlers) showPlayground(c *fiber.Ctx, status int, v playground.Playgro
 
 // playgroundOff says why no call can be made here, "" when one can. Who may not have personal keys may not call models by
 // their session either.
-func (h *Handlers) playgroundOff(c *fiber.Ctx) (string, error) {
+func (h *Handlers) playgroundOff(ctx context.Context, c *fiber.Ctx) (string, error) {
 	l := h.lang(c)
 	if extra(c).Caller == nil || h.opt.Policy().LiteLLM.MaxUISessionBudget <= 0 {
 		return l.PlaygroundOff(), nil
 	}
-	o, err := h.Keys.Options(c.UserContext(), web.Actor(c), "")
+	o, err := h.Keys.Options(ctx, web.Actor(c), "")
 	if err != nil {
 		return "", err
 	}
@@ -99,7 +99,7 @@ func (h *Handlers) playgroundOff(c *fiber.Ctx) (string, error) {
 
 // call makes one request through the data plane.
 func (h *Handlers) call(ctx context.Context, c *fiber.Ctx, in playInput, stream bool) (*ChatAnswer, error) {
-	off, err := h.playgroundOff(c)
+	off, err := h.playgroundOff(ctx, c)
 	if err != nil {
 		return nil, err
 	}

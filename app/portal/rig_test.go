@@ -156,8 +156,10 @@ func newRig(t *testing.T, adjust ...func(*rig)) *rig {
 
 func deployments() []*models.Deployment {
 	return []*models.Deployment{
-		{ID: "d1", ModelName: "gpt-5-mini", Provider: "openai", Model: "gpt-5-mini", FromConfig: true, Mode: "chat",
-			Info: map[string]any{"max_input_tokens": 400000, "supports_vision": true}, Params: map[string]any{"model": "openai/gpt-5-mini", "api_base": "https://user:pw@api.example/v1?token=x"}},
+		{
+			ID: "d1", ModelName: "gpt-5-mini", Provider: "openai", Model: "gpt-5-mini", FromConfig: true, Mode: "chat",
+			Info: map[string]any{"max_input_tokens": 400000, "supports_vision": true}, Params: map[string]any{"model": "openai/gpt-5-mini", "api_base": "https://user:pw@api.example/v1?token=x"},
+		},
 		{ID: "d2", ModelName: "meta-llama/llama-3.3-70b", Provider: "groq", Model: "llama-3.3-70b", FromConfig: true},
 		{ID: "d3", ModelName: "claude", Provider: "anthropic", Model: "claude", FromConfig: true},
 	}

@@ -29,8 +29,12 @@ func (h *Handlers) settingsPage(c *fiber.Ctx) error {
 		name, title string
 		fill        func(*settingList, *config.Config)
 	}{
-		{"general", l.SectionGeneral(), generalSettings}, {"sign-in", l.SectionSignIn(), signInSettings}, {"mail", l.SectionMail(), mailSettings},
-		{"keys", l.SectionKeys(), keySettings}, {"logging", l.SectionLogging(), loggingSettings}, {"alerts", l.SectionAlerts(), alertSettings},
+		{"general", l.SectionGeneral(), generalSettings},
+		{"sign-in", l.SectionSignIn(), signInSettings},
+		{"mail", l.SectionMail(), mailSettings},
+		{"keys", l.SectionKeys(), keySettings},
+		{"logging", l.SectionLogging(), loggingSettings},
+		{"alerts", l.SectionAlerts(), alertSettings},
 	}
 	for _, one := range sections {
 		v.Tabs = append(v.Tabs, ui.Tab{Label: one.title, Href: h.url("/ui/settings/" + one.name), Current: one.name == name})

@@ -48,10 +48,10 @@ func (h *Handlers) usagePage(c *fiber.Ctx) error {
 func (h *Handlers) usageBody(c *fiber.Ctx, l i18n.Locale, s usageState) (usage.Body, error) {
 	var body usage.Body
 	var err error
-	switch {
-	case s.tab == "caching":
+	switch s.tab {
+	case "caching":
 		body.Cache, err = h.caching(c, l, s)
-	case s.tab == "":
+	case "":
 		err = h.usageOverview(c, l, s, &body)
 	default:
 		err = h.usageTable(c, l, s, &body)

@@ -147,7 +147,12 @@ func (h *Handlers) usageControls(c *fiber.Ctx, l i18n.Locale, s usageState, base
 	}
 	v.Tabs = []ui.Tab{tab("", l.Overview()), tab("models", l.Models()), tab("keys", l.APIKeys()), tab("teams", l.Teams()), tab("users", l.Users()), tab("tags", l.Tags()), tab("caching", l.Caching())}
 	for _, o := range []struct{ value, label string }{
-		{"today", l.Today()}, {"7d", l.LastDays(7)}, {"30d", l.LastDays(30)}, {"90d", l.LastDays(90)}, {"month", l.ThisMonthRange()}, {"last_month", l.LastMonth()},
+		{"today", l.Today()},
+		{"7d", l.LastDays(7)},
+		{"30d", l.LastDays(30)},
+		{"90d", l.LastDays(90)},
+		{"month", l.ThisMonthRange()},
+		{"last_month", l.LastMonth()},
 		{"custom", l.CustomRange()},
 	} {
 		v.Ranges = append(v.Ranges, ui.Option{Value: o.value, Label: o.label, Selected: o.value == s.span})

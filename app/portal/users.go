@@ -282,7 +282,8 @@ func (h *Handlers) userStats(c *fiber.Ctx, l i18n.Locale, u *control.UserView) [
 
 func (h *Handlers) userFacts(c *fiber.Ctx, l i18n.Locale, u *control.UserView) []ui.Fact {
 	facts := []ui.Fact{
-		{Term: l.UserID(), Text: u.User.ID, Mono: true, Copy: true}, {Term: l.Role(), Text: globalRole(l, u.User.Role), Note: roleHelp(l, u.User.Role)},
+		{Term: l.UserID(), Text: u.User.ID, Mono: true, Copy: true},
+		{Term: l.Role(), Text: globalRole(l, u.User.Role), Note: roleHelp(l, u.User.Role)},
 		{Term: l.SignsInBy(), Text: signsInBy(l, u, false)},
 	}
 	if u.Invited != nil {
