@@ -29,8 +29,8 @@ for (const { name, scripts, database } of runs) {
 
     await page.goto('/login');
     await look('sign-in');
-    await portal.signIn(visitor);
-    await look('keys-none');
+    await portal.signIn(visitor, { next: '/ui/' });
+    await look('overview');
 
     const key = await portal.createKey(visitor, 'journey-key');
     await look('copy-once');
@@ -45,6 +45,9 @@ for (const { name, scripts, database } of runs) {
 
     await until('the spend to show in the list', async () => (await (await portal.keyRow(visitor, 'journey-key')).innerText()).includes(callCost));
     await look('keys');
+    await page.goto('/ui/usage');
+    await page.getByText(callCost, { exact: true }).filter({ visible: true }).first().waitFor();
+    await look('usage');
 
     await portal.blockKey(visitor, 'journey-key', 'lost laptop');
     await look('key-blocked');
