@@ -3,8 +3,10 @@ package app
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/netip"
 	"strings"
@@ -63,6 +65,7 @@ func newServer(p plane, control fasthttp.RequestHandler, rootPath string, draini
 				pc.use(false)
 			}
 		},
+		ErrorHandler:                  unreadable,
 		Name:                          "gatehouse",
 		NoDefaultServerHeader:         true,
 		Concurrency:                   maxConnections,
@@ -70,6 +73,7 @@ func newServer(p plane, control fasthttp.RequestHandler, rootPath string, draini
 		ReadTimeout:                   requestGrace,
 		IdleTimeout:                   idleKeepAlive,
 		StreamRequestBody:             true,
+		MaxRequestBodySize:            math.MaxInt, // no limit with streams, but over it more is read before a handler runs
 		DisablePreParseMultipartForm:  true,
 		NoDefaultContentType:          true,
 		CloseOnShutdown:               true,
@@ -83,6 +87,28 @@ type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
 
+// unreadable answers what could not be read as a request.
+func unreadable(ctx *fasthttp.RequestCtx, err error) {
+	var small *fasthttp.ErrSmallBuffer
+	var network net.Error
+	switch {
+	case errors.As(err, &small):
+		refuse(ctx, fasthttp.StatusRequestHeaderFieldsTooLarge, "bad_request_error", "the header is larger than 32 KiB")
+	case errors.As(err, &network) && network.Timeout():
+		refuse(ctx, fasthttp.StatusRequestTimeout, "bad_request_error", "the request did not arrive in time")
+	default:
+		refuse(ctx, fasthttp.StatusBadRequest, "bad_request_error", "the request is not valid HTTP")
+	}
+	lingering(ctx)
+}
+
+// lingering lets the client read its answer although it may still be sending.
+func lingering(ctx *fasthttp.RequestCtx) {
+	if c, ok := ctx.Conn().(*pacedConn); ok {
+		c.linger = true
+	}
+}
+
 // prefetched is how much of a body fasthttp has read before a handler runs.
 const prefetched = 8 << 10
 
@@ -94,9 +120,7 @@ func leaveUnread(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	ctx.SetConnectionClose()
-	if c, ok := ctx.Conn().(*pacedConn); ok {
-		c.linger = true
-	}
+	lingering(ctx)
 }
 
 // readBody takes the body of a control plane request into memory. A body over the bound is refused before it is read to

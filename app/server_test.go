@@ -111,6 +111,8 @@ func TestControlBodies(t *testing.T) {
 		"over it":          {"POST /root/x HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n" + strings.Repeat("x", web.MaxBody+1), "413 "},
 		"chunked, over it": {"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\n" + strings.Repeat("x", web.MaxBody+1) + "\r\n0\r\n\r\n", "413 "},
 		"the plane's":      {"GET /root/v1/x HTTP/1.1\r\nHost: x\r\n\r\n", "200 plane"},
+		"no request":       {"hello\r\n\r\n", "400 {"},
+		"a huge head":      {"GET / HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("a", 40<<10) + "\r\n\r\n", "431 {"},
 		"outside the root": {"GET /v1/x HTTP/1.1\r\nHost: x\r\n\r\n", "200 control:"},
 	} {
 		t.Run(name, func(t *testing.T) {
