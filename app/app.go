@@ -78,10 +78,10 @@ type process struct {
 	plane    *proxy.Plane
 	services *control.Services
 	health   *health
+	metrics  *metrics // nil: off
 	replicas *replicas
 	writer   *ledgerWriter
 	redis    *redis.Client // nil: none is configured
-	metrics  *metrics // nil: off
 
 	background sync.WaitGroup
 	stop       context.CancelFunc // ends the background

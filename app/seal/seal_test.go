@@ -80,7 +80,7 @@ func TestSealRoundTrip(t *testing.T) {
 		if first == second {
 			t.Error("the same text sealed twice gives the same value: the nonce is not random")
 		}
-		if text != "" && strings.Contains(first, text) {
+		if len(text) > 1 && strings.Contains(first, text) { // one letter may stand in any base64
 			t.Error("the plaintext shows")
 		}
 		got, err := s.Open(Settings, "a", first)

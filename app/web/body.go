@@ -24,7 +24,7 @@ const (
 
 // DecodeJSON reads the request's JSON object into the struct that v points to. Names match exactly (encoding/json alone
 // would let "MAX_BUDGET" set max_budget); unknown fields are ignored, as LiteLLM does. A second value, a duplicate name,
-// invalid UTF-8, a NUL and over-deep nesting are refused before anything is decoded.
+// invalid UTF-8, a NUL, a number beyond a double and over-deep nesting are refused before anything is decoded.
 func DecodeJSON(c *fiber.Ctx, v any) error {
 	body := c.Body()
 	if len(bytes.TrimSpace(body)) == 0 {
@@ -136,8 +136,11 @@ func walk(dec *json.Decoder, depth int, members *int, top bool) error {
 	if err != nil {
 		return noEOF(err)
 	}
-	if s, ok := tok.(string); ok {
-		return noNUL(s)
+	switch v := tok.(type) {
+	case string:
+		return noNUL(v)
+	case json.Number:
+		return inRange(v)
 	}
 	delim, ok := tok.(json.Delim)
 	if top && (!ok || delim != '{') {
@@ -177,6 +180,15 @@ func walk(dec *json.Decoder, depth int, members *int, top bool) error {
 	}
 	_, err = dec.Token()
 	return noEOF(err)
+}
+
+// inRange refuses numbers that no client could read back: metadata is kept as it came, and one 1e999 in it would break
+// every list that shows it.
+func inRange(n json.Number) error {
+	if _, err := n.Float64(); err != nil {
+		return fault.Newf(fault.Invalid, "the number %.40s is out of range", n.String())
+	}
+	return nil
 }
 
 func noEOF(err error) error {

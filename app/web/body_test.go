@@ -44,6 +44,7 @@ func TestDecodeBytesRefuses(t *testing.T) {
 		"wrong type":       {`{"name":5}`, fault.Unprocessable, "name"},
 		"a fraction":       {`{"count":1.5}`, fault.Unprocessable, "count"},
 		"not a list":       {`{"list":"x"}`, fault.Unprocessable, "list"},
+		"1e999 anywhere":   {`{"other":{"deep":[1e999]}}`, fault.Invalid, ""},
 		"NaN":              {`{"max_budget":NaN}`, fault.Invalid, ""},
 		"words for money":  {`{"max_budget":"much"}`, fault.Invalid, "max_budget"},
 		"endless money":    {`{"max_budget":1e400}`, fault.Invalid, "max_budget"},
