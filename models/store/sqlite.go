@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -17,6 +18,11 @@ const sqliteReaders = 4
 func (s *Store) openSQLite(ctx context.Context, path string) error {
 	if path == "" || strings.Contains(path, ":memory:") {
 		return badAddress("sqlite: needs the path of a file")
+	}
+	// SQLite would make the file readable by all; the files it puts beside it take over the mode. Whatever is wrong with the
+	// path, opening the database says better.
+	if f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err == nil {
+		_ = f.Close()
 	}
 	if err := migrateSQLite(ctx, path); err != nil {
 		return err
