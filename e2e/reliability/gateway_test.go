@@ -279,6 +279,12 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
+func (o *output) reset() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.buf.Reset()
+}
+
 // tail is the end of a long text.
 func tail(s string, n int) string {
 	if len(s) <= n {
