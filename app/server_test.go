@@ -37,8 +37,12 @@ func serveTest(t *testing.T, root string, draining *atomic.Bool) (string, *paced
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(ln) }()
 	t.Cleanup(func() {
-		_ = server.Shutdown()
-		<-done
+		if err := server.Shutdown(); err != nil {
+			t.Error(err)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	})
 	return ln.Addr().String(), ln
 }

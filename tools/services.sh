@@ -46,7 +46,6 @@ unix_socket_directories = ''
 max_connections = 300
 shared_buffers = 128MB
 fsync = off
-synchronous_commit = off
 full_page_writes = off
 autovacuum_naptime = 1h
 CONF

@@ -14,8 +14,10 @@ import (
 
 func (h *Handlers) auditOps() []Op {
 	return []Op{
-		op(Op{Method: "GET", Path: "/audit", Action: access.AuditRead, Tag: "audit", Doc: "Who changed what, newest first. next is the cursor of the page after.",
-			Example: "page_size=20&start_date={today}&end_date={today}"}, h.auditList),
+		op(Op{
+			Method: "GET", Path: "/audit", Action: access.AuditRead, Tag: "audit", Doc: "Who changed what, newest first. next is the cursor of the page after.",
+			Example: "page_size=20&start_date={today}&end_date={today}",
+		}, h.auditList),
 		op(Op{Method: "GET", Path: "/audit/:id", Action: access.AuditRead, Tag: "audit", Doc: "One of them."}, h.auditInfo),
 	}
 }

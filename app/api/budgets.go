@@ -11,17 +11,27 @@ import (
 
 func (h *Handlers) budgetOps() []Op {
 	return []Op{
-		op(Op{Method: "POST", Path: "/budget/new", Action: access.BudgetWrite, Tag: "budgets", Doc: "Make a named budget.", Detail: true,
-			Example: `{"budget_id":"free-tier","max_budget":1,"budget_duration":"1d"}`}, h.budgetNew),
-		op(Op{Method: "POST", Path: "/budget/update", Action: access.BudgetWrite, Tag: "budgets", Doc: "Change a budget.", Detail: true,
-			Example: `{"budget_id":"{budget}","max_budget":2}`}, h.budgetUpdate),
-		op(Op{Method: "POST", Path: "/budget/info", Action: access.BudgetRead, Tag: "budgets", Doc: "Several budgets.", Detail: true,
-			Example: `{"budgets":["{budget}"]}`}, h.budgetInfo),
+		op(Op{
+			Method: "POST", Path: "/budget/new", Action: access.BudgetWrite, Tag: "budgets", Doc: "Make a named budget.", Detail: true,
+			Example: `{"budget_id":"free-tier","max_budget":1,"budget_duration":"1d"}`,
+		}, h.budgetNew),
+		op(Op{
+			Method: "POST", Path: "/budget/update", Action: access.BudgetWrite, Tag: "budgets", Doc: "Change a budget.", Detail: true,
+			Example: `{"budget_id":"{budget}","max_budget":2}`,
+		}, h.budgetUpdate),
+		op(Op{
+			Method: "POST", Path: "/budget/info", Action: access.BudgetRead, Tag: "budgets", Doc: "Several budgets.", Detail: true,
+			Example: `{"budgets":["{budget}"]}`,
+		}, h.budgetInfo),
 		op(Op{Method: "GET", Path: "/budget/list", Action: access.BudgetRead, Tag: "budgets", Doc: "Every budget.", Detail: true}, h.budgetList),
-		op(Op{Method: "GET", Path: "/budget/settings", Action: access.BudgetRead, Tag: "budgets", Doc: "The fields of a budget with their values.", Detail: true,
-			Example: "budget_id={budget}"}, h.budgetSettings),
-		op(Op{Method: "POST", Path: "/budget/delete", Action: access.BudgetDelete, Tag: "budgets", Doc: "Delete a budget that nothing is linked to.", Detail: true,
-			Example: `{"id":"{budget}"}`}, h.budgetDelete),
+		op(Op{
+			Method: "GET", Path: "/budget/settings", Action: access.BudgetRead, Tag: "budgets", Doc: "The fields of a budget with their values.", Detail: true,
+			Example: "budget_id={budget}",
+		}, h.budgetSettings),
+		op(Op{
+			Method: "POST", Path: "/budget/delete", Action: access.BudgetDelete, Tag: "budgets", Doc: "Delete a budget that nothing is linked to.", Detail: true,
+			Example: `{"id":"{budget}"}`,
+		}, h.budgetDelete),
 	}
 }
 

@@ -13,19 +13,31 @@ import (
 func (h *Handlers) customerOps() []Op {
 	alias := func(path string) []string { return []string{"/end_user" + path} }
 	return []Op{
-		op(Op{Method: "POST", Path: "/customer/new", Aliases: alias("/new"), Action: access.CustomerWrite, Tag: "customers", Doc: "Make an end user.",
-			Example: `{"user_id":"palantir","alias":"Palantir","max_budget":5}`}, h.customerNew),
-		op(Op{Method: "POST", Path: "/customer/update", Aliases: alias("/update"), Action: access.CustomerWrite, Tag: "customers", Doc: "Change an end user.",
-			Example: `{"user_id":"{customer}","max_budget":6}`}, h.customerUpdate),
-		op(Op{Method: "GET", Path: "/customer/info", Aliases: alias("/info"), Action: access.CustomerRead, Tag: "customers", Doc: "One end user.",
-			Example: "end_user_id={customer}"}, h.customerInfo),
+		op(Op{
+			Method: "POST", Path: "/customer/new", Aliases: alias("/new"), Action: access.CustomerWrite, Tag: "customers", Doc: "Make an end user.",
+			Example: `{"user_id":"palantir","alias":"Palantir","max_budget":5}`,
+		}, h.customerNew),
+		op(Op{
+			Method: "POST", Path: "/customer/update", Aliases: alias("/update"), Action: access.CustomerWrite, Tag: "customers", Doc: "Change an end user.",
+			Example: `{"user_id":"{customer}","max_budget":6}`,
+		}, h.customerUpdate),
+		op(Op{
+			Method: "GET", Path: "/customer/info", Aliases: alias("/info"), Action: access.CustomerRead, Tag: "customers", Doc: "One end user.",
+			Example: "end_user_id={customer}",
+		}, h.customerInfo),
 		op(Op{Method: "GET", Path: "/customer/list", Aliases: alias("/list"), Action: access.CustomerRead, Tag: "customers", Doc: "End users, at most 1,000."}, h.customerList),
-		op(Op{Method: "POST", Path: "/customer/delete", Aliases: alias("/delete"), Action: access.CustomerWrite, Tag: "customers", Doc: "Delete end users, all or none.",
-			Example: `{"user_ids":["{customer}"]}`}, h.customerDelete),
-		op(Op{Method: "POST", Path: "/customer/block", Aliases: alias("/block"), Action: access.CustomerWrite, Tag: "customers", Doc: "Refuse calls that name them.",
-			Example: `{"user_ids":["{customer}"]}`}, h.customerBlock),
-		op(Op{Method: "POST", Path: "/customer/unblock", Aliases: alias("/unblock"), Action: access.CustomerWrite, Tag: "customers", Doc: "Let their calls pass again.",
-			Example: `{"user_ids":["{customer}"]}`}, h.customerUnblock),
+		op(Op{
+			Method: "POST", Path: "/customer/delete", Aliases: alias("/delete"), Action: access.CustomerWrite, Tag: "customers", Doc: "Delete end users, all or none.",
+			Example: `{"user_ids":["{customer}"]}`,
+		}, h.customerDelete),
+		op(Op{
+			Method: "POST", Path: "/customer/block", Aliases: alias("/block"), Action: access.CustomerWrite, Tag: "customers", Doc: "Refuse calls that name them.",
+			Example: `{"user_ids":["{customer}"]}`,
+		}, h.customerBlock),
+		op(Op{
+			Method: "POST", Path: "/customer/unblock", Aliases: alias("/unblock"), Action: access.CustomerWrite, Tag: "customers", Doc: "Let their calls pass again.",
+			Example: `{"user_ids":["{customer}"]}`,
+		}, h.customerUnblock),
 	}
 }
 

@@ -141,6 +141,7 @@ func typeWords(t reflect.Type) string {
 		return "list of " + typeWords(t.Elem())
 	case reflect.Map, reflect.Struct:
 		return "object"
+	default:
+		return "any"
 	}
-	return "any"
 }

@@ -12,13 +12,19 @@ func (h *Handlers) healthOps() []Op {
 	return []Op{
 		op(Op{Method: "GET", Path: "/health/liveliness", Aliases: []string{"/health/liveness"}, Public: true, Tag: "health", Doc: "The process runs."}, h.liveness),
 		op(Op{Method: "GET", Path: "/health/readiness", Public: true, Tag: "health", Doc: "Calls can be served. 503 while they cannot.", Down: true}, h.readiness),
-		op(Op{Method: "GET", Path: "/health", Action: access.HealthRead, Tag: "health", Doc: "The deployments, by whether they are served calls. No call is made.",
-			Example: "model=demo"}, h.deployments),
-		op(Op{Method: "GET", Path: "/metrics", Action: access.HealthRead, Open: h.metricsOpen, Media: metricsMedia, Tag: "health",
-			Doc: "Counts for Prometheus; there when litellm_settings.callbacks has prometheus."}, h.metrics),
+		op(Op{
+			Method: "GET", Path: "/health", Action: access.HealthRead, Tag: "health", Doc: "The deployments, by whether they are served calls. No call is made.",
+			Example: "model=demo",
+		}, h.deployments),
+		op(Op{
+			Method: "GET", Path: "/metrics", Action: access.HealthRead, Open: h.metricsOpen, Media: metricsMedia, Tag: "health",
+			Doc: "Counts for Prometheus; there when litellm_settings.callbacks has prometheus.",
+		}, h.metrics),
 		op(Op{Method: "GET", Path: "/routes", Public: true, Tag: "portal", Doc: "Every operation of this document, as a list."}, h.routes),
-		op(Op{Method: "GET", Path: "/sso/get/ui_settings", Aliases: []string{"/get/ui_settings"}, Action: access.ModelRead, Tag: "portal",
-			Doc: "What a portal needs to know."}, h.uiSettings),
+		op(Op{
+			Method: "GET", Path: "/sso/get/ui_settings", Aliases: []string{"/get/ui_settings"}, Action: access.ModelRead, Tag: "portal",
+			Doc: "What a portal needs to know.",
+		}, h.uiSettings),
 		op(Op{Method: "GET", Path: "/.well-known/litellm-ui-config", Public: true, Tag: "portal", Doc: "Where the portal is."}, h.uiConfig),
 		op(Op{Method: "GET", Path: "/cache/ping", Action: access.CachePing, Tag: "cache", Doc: "Whether the response cache answers; 503 while there is none.", Down: true}, h.cachePing),
 	}

@@ -14,18 +14,30 @@ import (
 
 func (h *Handlers) invitationOps() []Op {
 	return []Op{
-		op(Op{Method: "POST", Path: "/invitation/new", Action: access.InvitationNew, Tag: "invitations", Doc: "Make a link by which a person sets a password.",
-			Detail: true, Example: `{"user_id":"{user}"}`}, h.invitationNew),
-		op(Op{Method: "GET", Path: "/invitation/info", Action: access.InvitationRead, Tag: "invitations", Doc: "One invitation.", Detail: true,
-			Example: "invitation_id={invitation}"}, h.invitationInfo),
-		op(Op{Method: "POST", Path: "/invitation/update", Action: access.InvitationWrite, Tag: "invitations", Doc: "Mark an invitation as accepted or not.",
-			Detail: true, Example: `{"invitation_id":"{invitation}","is_accepted":false}`}, h.invitationUpdate),
-		op(Op{Method: "POST", Path: "/invitation/delete", Action: access.InvitationWrite, Tag: "invitations", Doc: "Delete an invitation.", Detail: true,
-			Example: `{"invitation_id":"{invitation}"}`}, h.invitationDelete),
-		op(Op{Method: "GET", Path: "/onboarding/get_token", Public: true, Tag: "invitations", Doc: "What a link is good for. Reading it changes nothing.",
-			Detail: true, Example: "invite_link={invitation}"}, h.onboardingToken),
-		op(Op{Method: "POST", Path: "/onboarding/claim_token", Public: true, Tag: "invitations", Doc: "Set the password and use the link up.", Detail: true,
-			Example: `{"invitation_link":"{invitation}","user_id":"{user}","password":"{password}"}`}, h.onboardingClaim),
+		op(Op{
+			Method: "POST", Path: "/invitation/new", Action: access.InvitationNew, Tag: "invitations", Doc: "Make a link by which a person sets a password.",
+			Detail: true, Example: `{"user_id":"{user}"}`,
+		}, h.invitationNew),
+		op(Op{
+			Method: "GET", Path: "/invitation/info", Action: access.InvitationRead, Tag: "invitations", Doc: "One invitation.", Detail: true,
+			Example: "invitation_id={invitation}",
+		}, h.invitationInfo),
+		op(Op{
+			Method: "POST", Path: "/invitation/update", Action: access.InvitationWrite, Tag: "invitations", Doc: "Mark an invitation as accepted or not.",
+			Detail: true, Example: `{"invitation_id":"{invitation}","is_accepted":false}`,
+		}, h.invitationUpdate),
+		op(Op{
+			Method: "POST", Path: "/invitation/delete", Action: access.InvitationWrite, Tag: "invitations", Doc: "Delete an invitation.", Detail: true,
+			Example: `{"invitation_id":"{invitation}"}`,
+		}, h.invitationDelete),
+		op(Op{
+			Method: "GET", Path: "/onboarding/get_token", Public: true, Tag: "invitations", Doc: "What a link is good for. Reading it changes nothing.",
+			Detail: true, Example: "invite_link={invitation}",
+		}, h.onboardingToken),
+		op(Op{
+			Method: "POST", Path: "/onboarding/claim_token", Public: true, Tag: "invitations", Doc: "Set the password and use the link up.", Detail: true,
+			Example: `{"invitation_link":"{invitation}","user_id":"{user}","password":"{password}"}`,
+		}, h.onboardingClaim),
 	}
 }
 

@@ -16,30 +16,50 @@ import (
 
 func (h *Handlers) keyOps() []Op {
 	return []Op{
-		op(Op{Method: "POST", Path: "/key/generate", Action: access.KeyCreate, Tag: "keys", Doc: "Make a key; its secret is in this answer only.",
-			Example: `{"key_alias":"ci-bot","models":["demo"],"max_budget":25,"duration":"30d","metadata":{"app":"ci"}}`}, h.keyGenerate),
-		op(Op{Method: "POST", Path: "/key/service-account/generate", Action: access.KeyCreateService, Tag: "keys",
-			Doc: "Make a team's key that belongs to nobody.", Example: `{"team_id":"{team}","key_alias":"nightly"}`}, h.keyService),
-		op(Op{Method: "GET", Path: "/key/info", Action: access.KeyInfo, Tag: "keys", Doc: "One key; without ?key= the caller's own.",
-			Example: "key={key}"}, h.keyInfo),
+		op(Op{
+			Method: "POST", Path: "/key/generate", Action: access.KeyCreate, Tag: "keys", Doc: "Make a key; its secret is in this answer only.",
+			Example: `{"key_alias":"ci-bot","models":["demo"],"max_budget":25,"duration":"30d","metadata":{"app":"ci"}}`,
+		}, h.keyGenerate),
+		op(Op{
+			Method: "POST", Path: "/key/service-account/generate", Action: access.KeyCreateService, Tag: "keys",
+			Doc: "Make a team's key that belongs to nobody.", Example: `{"team_id":"{team}","key_alias":"nightly"}`,
+		}, h.keyService),
+		op(Op{
+			Method: "GET", Path: "/key/info", Action: access.KeyInfo, Tag: "keys", Doc: "One key; without ?key= the caller's own.",
+			Example: "key={key}",
+		}, h.keyInfo),
 		op(Op{Method: "POST", Path: "/v2/key/info", Action: access.KeyInfoMany, Tag: "keys", Doc: "Several keys.", Example: `{"keys":["{key}"]}`}, h.keyInfoMany),
-		op(Op{Method: "POST", Path: "/key/update", Action: access.KeyUpdate, Tag: "keys", Doc: "Change a key. Absent fields stay, null clears.",
-			Example: `{"key":"{key}","max_budget":50}`}, h.keyUpdate),
-		op(Op{Method: "POST", Path: "/key/bulk_update", Action: access.KeyBulkUpdate, Tag: "keys", Doc: "Change up to 500 keys.", Detail: true,
-			Example: `{"keys":[{"key":"{key}","max_budget":40}]}`}, h.keyBulkUpdate),
-		op(Op{Method: "POST", Path: "/key/delete", Action: access.KeyDelete, Tag: "keys", Doc: "Delete keys, all or none.",
-			Example: `{"keys":["{key}"]}`}, h.keyDelete),
-		op(Op{Method: "GET", Path: "/key/list", Action: access.KeyList, Tag: "keys", Doc: "The keys that the caller sees.",
-			Example: "page=1&size=10&return_full_object=true"}, h.keyList),
+		op(Op{
+			Method: "POST", Path: "/key/update", Action: access.KeyUpdate, Tag: "keys", Doc: "Change a key. Absent fields stay, null clears.",
+			Example: `{"key":"{key}","max_budget":50}`,
+		}, h.keyUpdate),
+		op(Op{
+			Method: "POST", Path: "/key/bulk_update", Action: access.KeyBulkUpdate, Tag: "keys", Doc: "Change up to 500 keys.", Detail: true,
+			Example: `{"keys":[{"key":"{key}","max_budget":40}]}`,
+		}, h.keyBulkUpdate),
+		op(Op{
+			Method: "POST", Path: "/key/delete", Action: access.KeyDelete, Tag: "keys", Doc: "Delete keys, all or none.",
+			Example: `{"keys":["{key}"]}`,
+		}, h.keyDelete),
+		op(Op{
+			Method: "GET", Path: "/key/list", Action: access.KeyList, Tag: "keys", Doc: "The keys that the caller sees.",
+			Example: "page=1&size=10&return_full_object=true",
+		}, h.keyList),
 		op(Op{Method: "GET", Path: "/key/aliases", Action: access.KeyAliases, Tag: "keys", Doc: "The names of those keys.", Example: "page=1"}, h.keyAliases),
 		op(Op{Method: "POST", Path: "/key/block", Action: access.KeyBlock, Tag: "keys", Doc: "Stop a key everywhere at once.", Example: `{"key":"{key}"}`}, h.keyBlock),
 		op(Op{Method: "POST", Path: "/key/unblock", Action: access.KeyUnblock, Tag: "keys", Doc: "Let a blocked key work again.", Example: `{"key":"{key}"}`}, h.keyUnblock),
-		op(Op{Method: "POST", Path: "/key/regenerate", Action: access.KeyRegenerate, Tag: "keys", Doc: "Give a key a new secret; settings and spend stay.",
-			Example: `{"key":"{key}","grace_period":"1h"}`}, h.keyRegenerate),
-		op(Op{Method: "POST", Path: "/key/:key/regenerate", Action: access.KeyRegenerate, Tag: "keys", Doc: "The same, with the key in the path.",
-			Example: `{}`}, h.keyRegeneratePath),
-		op(Op{Method: "POST", Path: "/key/:key/reset_spend", Action: access.KeyResetSpend, Tag: "keys", Doc: "Set what a key has spent in its window.", Detail: true,
-			Example: `{"reset_to":0}`}, h.keyResetSpend),
+		op(Op{
+			Method: "POST", Path: "/key/regenerate", Action: access.KeyRegenerate, Tag: "keys", Doc: "Give a key a new secret; settings and spend stay.",
+			Example: `{"key":"{key}","grace_period":"1h"}`,
+		}, h.keyRegenerate),
+		op(Op{
+			Method: "POST", Path: "/key/:key/regenerate", Action: access.KeyRegenerate, Tag: "keys", Doc: "The same, with the key in the path.",
+			Example: `{}`,
+		}, h.keyRegeneratePath),
+		op(Op{
+			Method: "POST", Path: "/key/:key/reset_spend", Action: access.KeyResetSpend, Tag: "keys", Doc: "Set what a key has spent in its window.", Detail: true,
+			Example: `{"reset_to":0}`,
+		}, h.keyResetSpend),
 		op(Op{Method: "POST", Path: "/key/health", Action: access.KeyHealth, Tag: "keys", Doc: "Answers if the caller's key is good.", Example: `{}`}, h.keyHealth),
 	}
 }

@@ -16,23 +16,35 @@ import (
 
 func (h *Handlers) modelOps() []Op {
 	return []Op{
-		op(Op{Method: "GET", Path: "/model/info", Aliases: []string{"/v1/model/info"}, Action: access.ModelRead, Tag: "models",
-			Doc: "The deployments that the caller may see, without credentials."}, h.modelInfo),
+		op(Op{
+			Method: "GET", Path: "/model/info", Aliases: []string{"/v1/model/info"}, Action: access.ModelRead, Tag: "models",
+			Doc: "The deployments that the caller may see, without credentials.",
+		}, h.modelInfo),
 		op(Op{Method: "GET", Path: "/v2/model/info", Action: access.ModelRead, Tag: "models", Doc: "The same in pages.", Example: "page=1&size=50"}, h.modelPages),
 		op(Op{Method: "GET", Path: "/model_group/info", Action: access.ModelRead, Tag: "models", Doc: "The same by public name."}, h.modelGroups),
-		op(Op{Method: "POST", Path: "/model/new", Action: access.ModelWrite, Tag: "models", Doc: "Store a model; it serves calls at once on every replica.",
-			Example: `{"model_name":"example-model","litellm_params":{"model":"openai/gpt-4o","api_key":"upstream-secret"},"model_info":{"access_groups":["beta"]}}`}, h.modelNew),
-		op(Op{Method: "POST", Path: "/model/update", Action: access.ModelWrite, Tag: "models", Doc: "Merge into a stored model.",
-			Example: `{"model_info":{"id":"{model}"},"litellm_params":{"rpm":100}}`}, h.modelUpdate),
-		op(Op{Method: "PATCH", Path: "/model/:model_id/update", Action: access.ModelWrite, Tag: "models", Doc: "The same, with the id in the path.",
-			Example: `{"litellm_params":{"rpm":90}}`}, h.modelPatch),
+		op(Op{
+			Method: "POST", Path: "/model/new", Action: access.ModelWrite, Tag: "models", Doc: "Store a model; it serves calls at once on every replica.",
+			Example: `{"model_name":"example-model","litellm_params":{"model":"openai/gpt-4o","api_key":"upstream-secret"},"model_info":{"access_groups":["beta"]}}`,
+		}, h.modelNew),
+		op(Op{
+			Method: "POST", Path: "/model/update", Action: access.ModelWrite, Tag: "models", Doc: "Merge into a stored model.",
+			Example: `{"model_info":{"id":"{model}"},"litellm_params":{"rpm":100}}`,
+		}, h.modelUpdate),
+		op(Op{
+			Method: "PATCH", Path: "/model/:model_id/update", Action: access.ModelWrite, Tag: "models", Doc: "The same, with the id in the path.",
+			Example: `{"litellm_params":{"rpm":90}}`,
+		}, h.modelPatch),
 		op(Op{Method: "POST", Path: "/model/delete", Action: access.ModelWrite, Tag: "models", Doc: "Remove a stored model.", Example: `{"id":"{model}"}`}, h.modelDelete),
-		op(Op{Method: "POST", Path: "/access_group/new", Action: access.AccessGroupWrite, Tag: "models", Doc: "Name a set of models.",
-			Example: `{"access_group":"small","model_names":["demo"]}`}, h.groupNew),
+		op(Op{
+			Method: "POST", Path: "/access_group/new", Action: access.AccessGroupWrite, Tag: "models", Doc: "Name a set of models.",
+			Example: `{"access_group":"small","model_names":["demo"]}`,
+		}, h.groupNew),
 		op(Op{Method: "GET", Path: "/access_group/list", Action: access.AccessGroupRead, Tag: "models", Doc: "The sets kept in the database."}, h.groupList),
 		op(Op{Method: "GET", Path: "/access_group/:name/info", Action: access.AccessGroupRead, Tag: "models", Doc: "One set."}, h.groupInfo),
-		op(Op{Method: "PUT", Path: "/access_group/:name/update", Action: access.AccessGroupWrite, Tag: "models", Doc: "Change a set.",
-			Example: `{"model_names":["demo"]}`}, h.groupUpdate),
+		op(Op{
+			Method: "PUT", Path: "/access_group/:name/update", Action: access.AccessGroupWrite, Tag: "models", Doc: "Change a set.",
+			Example: `{"model_names":["demo"]}`,
+		}, h.groupUpdate),
 		op(Op{Method: "DELETE", Path: "/access_group/:name/delete", Action: access.AccessGroupWrite, Tag: "models", Doc: "Remove a set.", Example: `{}`}, h.groupDelete),
 	}
 }

@@ -12,23 +12,39 @@ import (
 
 func (h *Handlers) orgOps() []Op {
 	return []Op{
-		op(Op{Method: "POST", Path: "/organization/new", Action: access.OrgNew, Tag: "organizations", Doc: "Make an organization with its budget.",
-			Example: `{"organization_alias":"acme","models":[],"max_budget":1000}`}, h.orgNew),
-		op(Op{Method: "PATCH", Path: "/organization/update", Action: access.OrgUpdate, Tag: "organizations", Doc: "Change an organization.",
-			Example: `{"organization_id":"{organization}","max_budget":2000}`}, h.orgUpdate),
-		op(Op{Method: "DELETE", Path: "/organization/delete", Action: access.OrgDelete, Tag: "organizations", Doc: "Delete organizations, all or none.",
-			Example: `{"organization_ids":["{organization}"]}`}, h.orgDelete),
+		op(Op{
+			Method: "POST", Path: "/organization/new", Action: access.OrgNew, Tag: "organizations", Doc: "Make an organization with its budget.",
+			Example: `{"organization_alias":"acme","models":[],"max_budget":1000}`,
+		}, h.orgNew),
+		op(Op{
+			Method: "PATCH", Path: "/organization/update", Action: access.OrgUpdate, Tag: "organizations", Doc: "Change an organization.",
+			Example: `{"organization_id":"{organization}","max_budget":2000}`,
+		}, h.orgUpdate),
+		op(Op{
+			Method: "DELETE", Path: "/organization/delete", Action: access.OrgDelete, Tag: "organizations", Doc: "Delete organizations, all or none.",
+			Example: `{"organization_ids":["{organization}"]}`,
+		}, h.orgDelete),
 		op(Op{Method: "GET", Path: "/organization/list", Action: access.OrgList, Tag: "organizations", Doc: "Every organization that the caller sees."}, h.orgList),
-		op(Op{Method: "GET", Path: "/organization/info", Action: access.OrgInfo, Tag: "organizations", Doc: "One organization.",
-			Example: "organization_id={organization}"}, h.orgInfo),
-		op(Op{Method: "POST", Path: "/organization/info", Action: access.OrgInfo, Tag: "organizations", Doc: "Several organizations (older form).",
-			Example: `{"organizations":["{organization}"]}`}, h.orgInfoMany),
-		op(Op{Method: "POST", Path: "/organization/member_add", Action: access.OrgMember, Tag: "organizations", Doc: "Put people into an organization.",
-			Example: `{"organization_id":"{organization}","member":{"role":"internal_user","user_email":"di@example.org"},"max_budget_in_organization":10}`}, h.orgMemberAdd),
-		op(Op{Method: "PATCH", Path: "/organization/member_update", Action: access.OrgMember, Tag: "organizations", Doc: "Change a person's place.",
-			Example: `{"organization_id":"{organization}","user_email":"di@example.org","role":"org_admin"}`}, h.orgMemberUpdate),
-		op(Op{Method: "DELETE", Path: "/organization/member_delete", Action: access.OrgMember, Tag: "organizations", Doc: "Take a person out.",
-			Example: `{"organization_id":"{organization}","user_email":"di@example.org"}`}, h.orgMemberDelete),
+		op(Op{
+			Method: "GET", Path: "/organization/info", Action: access.OrgInfo, Tag: "organizations", Doc: "One organization.",
+			Example: "organization_id={organization}",
+		}, h.orgInfo),
+		op(Op{
+			Method: "POST", Path: "/organization/info", Action: access.OrgInfo, Tag: "organizations", Doc: "Several organizations (older form).",
+			Example: `{"organizations":["{organization}"]}`,
+		}, h.orgInfoMany),
+		op(Op{
+			Method: "POST", Path: "/organization/member_add", Action: access.OrgMember, Tag: "organizations", Doc: "Put people into an organization.",
+			Example: `{"organization_id":"{organization}","member":{"role":"internal_user","user_email":"di@example.org"},"max_budget_in_organization":10}`,
+		}, h.orgMemberAdd),
+		op(Op{
+			Method: "PATCH", Path: "/organization/member_update", Action: access.OrgMember, Tag: "organizations", Doc: "Change a person's place.",
+			Example: `{"organization_id":"{organization}","user_email":"di@example.org","role":"org_admin"}`,
+		}, h.orgMemberUpdate),
+		op(Op{
+			Method: "DELETE", Path: "/organization/member_delete", Action: access.OrgMember, Tag: "organizations", Doc: "Take a person out.",
+			Example: `{"organization_id":"{organization}","user_email":"di@example.org"}`,
+		}, h.orgMemberDelete),
 	}
 }
 

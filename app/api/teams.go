@@ -14,41 +14,71 @@ import (
 
 func (h *Handlers) teamOps() []Op {
 	return []Op{
-		op(Op{Method: "POST", Path: "/team/new", Action: access.TeamNew, Tag: "teams", Doc: "Make a team.",
-			Example: `{"team_alias":"checkout","models":["demo"],"max_budget":100}`}, h.teamNew),
-		op(Op{Method: "POST", Path: "/team/update", Action: access.TeamUpdate, Tag: "teams", Doc: "Change a team.", Detail: true,
-			Example: `{"team_id":"{team}","max_budget":200}`}, h.teamUpdate),
-		op(Op{Method: "POST", Path: "/team/delete", Action: access.TeamDelete, Tag: "teams", Doc: "Delete teams with their keys, all or none.", Detail: true,
-			Example: `{"team_ids":["{team}"]}`}, h.teamDelete),
+		op(Op{
+			Method: "POST", Path: "/team/new", Action: access.TeamNew, Tag: "teams", Doc: "Make a team.",
+			Example: `{"team_alias":"checkout","models":["demo"],"max_budget":100}`,
+		}, h.teamNew),
+		op(Op{
+			Method: "POST", Path: "/team/update", Action: access.TeamUpdate, Tag: "teams", Doc: "Change a team.", Detail: true,
+			Example: `{"team_id":"{team}","max_budget":200}`,
+		}, h.teamUpdate),
+		op(Op{
+			Method: "POST", Path: "/team/delete", Action: access.TeamDelete, Tag: "teams", Doc: "Delete teams with their keys, all or none.", Detail: true,
+			Example: `{"team_ids":["{team}"]}`,
+		}, h.teamDelete),
 		op(Op{Method: "GET", Path: "/team/info", Action: access.TeamInfo, Tag: "teams", Doc: "A team with members and keys.", Example: "team_id={team}"}, h.teamInfo),
 		op(Op{Method: "GET", Path: "/team/list", Action: access.TeamList, Tag: "teams", Doc: "Every team that the caller sees.", Detail: true}, h.teamList),
 		op(Op{Method: "GET", Path: "/v2/team/list", Action: access.TeamList, Tag: "teams", Doc: "The same in pages.", Example: "page=1&page_size=10"}, h.teamPages),
-		op(Op{Method: "POST", Path: "/team/block", Action: access.TeamBlock, Tag: "teams", Doc: "Stop every key of a team.", Detail: true,
-			Example: `{"team_id":"{team}"}`}, h.teamBlock),
-		op(Op{Method: "POST", Path: "/team/unblock", Action: access.TeamUnblock, Tag: "teams", Doc: "Let them work again.", Detail: true,
-			Example: `{"team_id":"{team}"}`}, h.teamUnblock),
+		op(Op{
+			Method: "POST", Path: "/team/block", Action: access.TeamBlock, Tag: "teams", Doc: "Stop every key of a team.", Detail: true,
+			Example: `{"team_id":"{team}"}`,
+		}, h.teamBlock),
+		op(Op{
+			Method: "POST", Path: "/team/unblock", Action: access.TeamUnblock, Tag: "teams", Doc: "Let them work again.", Detail: true,
+			Example: `{"team_id":"{team}"}`,
+		}, h.teamUnblock),
 		op(Op{Method: "GET", Path: "/team/available", Action: access.TeamAvailable, Tag: "teams", Doc: "The teams that the caller may join.", Detail: true}, h.teamAvailable),
-		op(Op{Method: "POST", Path: "/team/member_add", Action: access.MemberAdd, Tag: "teams", Doc: "Put people into a team; unknown ones are made.", Detail: true,
-			Example: `{"team_id":"{team}","member":{"role":"user","user_email":"bo@example.org"},"max_budget_in_team":5}`}, h.memberAdd),
-		op(Op{Method: "POST", Path: "/team/bulk_member_add", Action: access.MemberBulkAdd, Tag: "teams", Doc: "Put up to 500 people into a team.", Detail: true,
-			Example: `{"team_id":"{team}","members":[{"role":"user","user_email":"cy@example.org"}]}`}, h.memberBulkAdd),
-		op(Op{Method: "POST", Path: "/team/member_update", Action: access.MemberUpdate, Tag: "teams", Doc: "Change a person's place.", Detail: true,
-			Example: `{"team_id":"{team}","user_email":"bo@example.org","max_budget_in_team":8}`}, h.memberUpdate),
-		op(Op{Method: "POST", Path: "/team/member_delete", Action: access.MemberDelete, Tag: "teams", Doc: "Take a person out of a team.", Detail: true,
-			Example: `{"team_id":"{team}","user_email":"bo@example.org"}`}, h.memberDelete),
-		op(Op{Method: "GET", Path: "/team/permissions_list", Action: access.TeamPermissions, Tag: "teams", Doc: "What plain members may do with the team's keys.",
-			Example: "team_id={team}"}, h.teamPermissions),
-		op(Op{Method: "POST", Path: "/team/permissions_update", Action: access.TeamPermit, Tag: "teams", Doc: "Change that.",
-			Example: `{"team_id":"{team}","team_member_permissions":["/key/info","/key/generate"]}`}, h.teamPermit),
-		op(Op{Method: "POST", Path: "/team/model/add", Action: access.TeamModels, Tag: "teams", Doc: "Add to a team's models.", Detail: true,
-			Example: `{"team_id":"{team}","models":["gpt-4o"]}`}, h.teamModelAdd),
-		op(Op{Method: "POST", Path: "/team/model/delete", Action: access.TeamModels, Tag: "teams", Doc: "Take from a team's models.", Detail: true,
-			Example: `{"team_id":"{team}","models":["gpt-4o"]}`}, h.teamModelDelete),
+		op(Op{
+			Method: "POST", Path: "/team/member_add", Action: access.MemberAdd, Tag: "teams", Doc: "Put people into a team; unknown ones are made.", Detail: true,
+			Example: `{"team_id":"{team}","member":{"role":"user","user_email":"bo@example.org"},"max_budget_in_team":5}`,
+		}, h.memberAdd),
+		op(Op{
+			Method: "POST", Path: "/team/bulk_member_add", Action: access.MemberBulkAdd, Tag: "teams", Doc: "Put up to 500 people into a team.", Detail: true,
+			Example: `{"team_id":"{team}","members":[{"role":"user","user_email":"cy@example.org"}]}`,
+		}, h.memberBulkAdd),
+		op(Op{
+			Method: "POST", Path: "/team/member_update", Action: access.MemberUpdate, Tag: "teams", Doc: "Change a person's place.", Detail: true,
+			Example: `{"team_id":"{team}","user_email":"bo@example.org","max_budget_in_team":8}`,
+		}, h.memberUpdate),
+		op(Op{
+			Method: "POST", Path: "/team/member_delete", Action: access.MemberDelete, Tag: "teams", Doc: "Take a person out of a team.", Detail: true,
+			Example: `{"team_id":"{team}","user_email":"bo@example.org"}`,
+		}, h.memberDelete),
+		op(Op{
+			Method: "GET", Path: "/team/permissions_list", Action: access.TeamPermissions, Tag: "teams", Doc: "What plain members may do with the team's keys.",
+			Example: "team_id={team}",
+		}, h.teamPermissions),
+		op(Op{
+			Method: "POST", Path: "/team/permissions_update", Action: access.TeamPermit, Tag: "teams", Doc: "Change that.",
+			Example: `{"team_id":"{team}","team_member_permissions":["/key/info","/key/generate"]}`,
+		}, h.teamPermit),
+		op(Op{
+			Method: "POST", Path: "/team/model/add", Action: access.TeamModels, Tag: "teams", Doc: "Add to a team's models.", Detail: true,
+			Example: `{"team_id":"{team}","models":["gpt-4o"]}`,
+		}, h.teamModelAdd),
+		op(Op{
+			Method: "POST", Path: "/team/model/delete", Action: access.TeamModels, Tag: "teams", Doc: "Take from a team's models.", Detail: true,
+			Example: `{"team_id":"{team}","models":["gpt-4o"]}`,
+		}, h.teamModelDelete),
 		op(Op{Method: "GET", Path: "/team/filter/ui", Action: access.TeamFilter, Tag: "teams", Doc: "A short list for pickers.", Example: "team_alias=check"}, h.teamFilter),
-		op(Op{Method: "POST", Path: "/team/:team_id/callback", Action: access.TeamCallback, Tag: "teams", Doc: "Keep a callback setting; it has no effect.",
-			Example: `{"callback_name":"langfuse"}`}, h.teamCallback),
-		op(Op{Method: "POST", Path: "/team/:team_id/disable_logging", Action: access.TeamCallback, Tag: "teams", Doc: "Accepted; there is no callback to stop.",
-			Example: `{}`}, h.teamCallback),
+		op(Op{
+			Method: "POST", Path: "/team/:team_id/callback", Action: access.TeamCallback, Tag: "teams", Doc: "Keep a callback setting; it has no effect.",
+			Example: `{"callback_name":"langfuse"}`,
+		}, h.teamCallback),
+		op(Op{
+			Method: "POST", Path: "/team/:team_id/disable_logging", Action: access.TeamCallback, Tag: "teams", Doc: "Accepted; there is no callback to stop.",
+			Example: `{}`,
+		}, h.teamCallback),
 	}
 }
 

@@ -12,18 +12,28 @@ import (
 
 func (h *Handlers) userOps() []Op {
 	return []Op{
-		op(Op{Method: "POST", Path: "/user/new", Action: access.UserNew, Tag: "users", Doc: "Make a user and, unless auto_create_key is false, a key of theirs.",
-			Example: `{"user_email":"ana@example.org","user_role":"internal_user"}`}, h.userNew),
+		op(Op{
+			Method: "POST", Path: "/user/new", Action: access.UserNew, Tag: "users", Doc: "Make a user and, unless auto_create_key is false, a key of theirs.",
+			Example: `{"user_email":"ana@example.org","user_role":"internal_user"}`,
+		}, h.userNew),
 		op(Op{Method: "GET", Path: "/user/info", Action: access.UserInfo, Tag: "users", Doc: "One person with keys and teams.", Example: "user_id={user}"}, h.userInfo),
 		op(Op{Method: "GET", Path: "/v2/user/info", Action: access.UserCard, Tag: "users", Doc: "One person, the row alone.", Example: "user_id={user}"}, h.userCard),
-		op(Op{Method: "POST", Path: "/user/update", Action: access.UserUpdate, Tag: "users", Doc: "Change a person, by user_id or user_email.",
-			Example: `{"user_id":"{user}","max_budget":20}`}, h.userUpdate),
-		op(Op{Method: "POST", Path: "/user/bulk_update", Action: access.UserBulkUpdate, Tag: "users", Doc: "Change up to 500 people.",
-			Example: `{"users":[{"user_id":"{user}","max_budget":15}]}`}, h.userBulkUpdate),
-		op(Op{Method: "POST", Path: "/user/delete", Action: access.UserDelete, Tag: "users", Doc: "Delete people with their own keys, all or none.", Detail: true,
-			Example: `{"user_ids":["{user}"]}`}, h.userDelete),
-		op(Op{Method: "GET", Path: "/user/list", Aliases: []string{"/user/get_users"}, Action: access.UserList, Tag: "users", Doc: "A page of people.",
-			Detail: true, Example: "page=1&page_size=25"}, h.userList),
+		op(Op{
+			Method: "POST", Path: "/user/update", Action: access.UserUpdate, Tag: "users", Doc: "Change a person, by user_id or user_email.",
+			Example: `{"user_id":"{user}","max_budget":20}`,
+		}, h.userUpdate),
+		op(Op{
+			Method: "POST", Path: "/user/bulk_update", Action: access.UserBulkUpdate, Tag: "users", Doc: "Change up to 500 people.",
+			Example: `{"users":[{"user_id":"{user}","max_budget":15}]}`,
+		}, h.userBulkUpdate),
+		op(Op{
+			Method: "POST", Path: "/user/delete", Action: access.UserDelete, Tag: "users", Doc: "Delete people with their own keys, all or none.", Detail: true,
+			Example: `{"user_ids":["{user}"]}`,
+		}, h.userDelete),
+		op(Op{
+			Method: "GET", Path: "/user/list", Aliases: []string{"/user/get_users"}, Action: access.UserList, Tag: "users", Doc: "A page of people.",
+			Detail: true, Example: "page=1&page_size=25",
+		}, h.userList),
 		op(Op{Method: "GET", Path: "/user/available_roles", Action: access.UserRoles, Tag: "users", Doc: "The global roles."}, h.userRoles),
 		op(Op{Method: "GET", Path: "/user/filter/ui", Action: access.UserFilter, Tag: "users", Doc: "A short list for pickers.", Example: "user_email=ana"}, h.userFilter),
 	}

@@ -20,6 +20,9 @@ func (f *CustomerFields) check(models Catalog) error {
 	if err := checkID("user_id", f.ID); err != nil {
 		return err
 	}
+	if err := checkName("alias", f.Alias.Or("")); err != nil {
+		return err
+	}
 	if err := f.LimitFields.check(); err != nil {
 		return err
 	}

@@ -41,6 +41,9 @@ func (f *KeyFields) check() error {
 	if _, err := f.routes(); err != nil {
 		return err
 	}
+	if err := checkID("user_id", f.UserID.Or("")); err != nil {
+		return err
+	}
 	for _, name := range f.Models.Value {
 		if name == "" {
 			return fault.BadField("models", "a model name must not be empty")
@@ -77,12 +80,9 @@ func (f *KeyFields) routes() (Opt[[]string], error) {
 
 var aliasFormat = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_\-/.@]{0,253}[A-Za-z0-9])$`)
 
-// maxAlias bounds names in characters, with and without format validation.
-const maxAlias = 255
-
 func checkAlias(alias string, format bool) error {
-	if len([]rune(alias)) > maxAlias {
-		return fault.BadField("key_alias", "key_alias may have at most %d characters", maxAlias)
+	if err := checkName("key_alias", alias); err != nil {
+		return err
 	}
 	if format && alias != "" && !aliasFormat.MatchString(alias) {
 		return fault.BadField("key_alias", "key_alias must be 2-255 characters of A-Z a-z 0-9 _ - / . @, with a letter or digit at both ends")

@@ -320,6 +320,9 @@ func (m *Models) New(ctx context.Context, who access.Actor, in ModelParams) (*Mo
 	if in.ModelName == "" || len(in.Params) == 0 {
 		return nil, missing(map[string]bool{"model_name": in.ModelName == "", "litellm_params": len(in.Params) == 0})
 	}
+	if err := checkName("model_name", in.ModelName); err != nil {
+		return nil, err
+	}
 	if err := refuseURLs(who, in.Params); err != nil {
 		return nil, err
 	}

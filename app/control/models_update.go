@@ -83,6 +83,9 @@ func (m *Models) merge(row *models.DeploymentRow, in ModelUpdate, params, info m
 	overlay(all, params)
 	overlay(allInfo, info)
 	allInfo["id"] = row.ID
+	if err := checkName("model_name", in.ModelName.Or("")); err != nil {
+		return err
+	}
 	if in.ModelName.Or("") != "" {
 		row.ModelName = in.ModelName.Value
 	}

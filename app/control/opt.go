@@ -3,7 +3,10 @@ package control
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"math"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"gatehouse/models"
@@ -65,14 +68,59 @@ func (o *Opt[T]) UnmarshalJSON(b []byte) error {
 			o.Null = true
 			return nil
 		}
-		if err := json.Unmarshal(b, dst); err != nil {
-			return fault.New(fault.Invalid, err.Error())
-		}
-		return nil
+		return unmarshalMoney(b, dst)
 	case *models.JSON:
 		return unmarshalObject(b, dst)
+	case *int64:
+		if n, ok := wholeNumber(string(b)); ok {
+			*dst = n
+			return nil
+		}
 	}
 	return json.Unmarshal(b, &o.Value)
+}
+
+// unmarshalMoney reads a number, or one in a text. What is no number at all is of the wrong type (422); NaN, infinities
+// and amounts beyond all bounds are numbers that may not be (400).
+func unmarshalMoney(b []byte, dst *models.Nano) error {
+	text := string(bytes.TrimSpace(b))
+	kind := ""
+	switch {
+	case text == "true" || text == "false":
+		kind = "bool"
+	case text[0] == '[':
+		kind = "array"
+	case text[0] == '{':
+		kind = "object"
+	case text[0] == '"':
+		// NaN and Infinity are floats to ParseFloat; only a syntax error is no number.
+		if _, err := strconv.ParseFloat(strings.Trim(text, `"`), 64); errors.Is(err, strconv.ErrSyntax) {
+			kind = "string"
+		}
+	}
+	if kind != "" {
+		return &json.UnmarshalTypeError{Value: kind, Type: reflect.TypeFor[float64]()}
+	}
+	if err := json.Unmarshal(b, dst); err != nil {
+		return fault.New(fault.Invalid, err.Error())
+	}
+	return nil
+}
+
+// wholeNumber reads what LiteLLM takes for a limit: 10, 10.0, "10". Anything else is for the decoder to refuse.
+func wholeNumber(text string) (int64, bool) {
+	if len(text) > 1 && text[0] == '"' {
+		text = text[1 : len(text)-1]
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n, true
+	}
+	const exact = 1 << 53
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || strings.ContainsAny(text, "xXpP_") || f != math.Trunc(f) || math.Abs(f) > exact {
+		return 0, false
+	}
+	return int64(f), true
 }
 
 // MarshalJSON writes the value, or null.

@@ -124,6 +124,9 @@ func (o *Orgs) New(ctx context.Context, who access.Actor, in NewOrg) (*OrgView, 
 	if err := in.check(); err != nil {
 		return nil, err
 	}
+	if err := checkName("organization_alias", in.Alias.Or("")); err != nil {
+		return nil, err
+	}
 	if err := checkID("organization_id", in.ID); err != nil {
 		return nil, err
 	}
@@ -184,6 +187,9 @@ func (o *Orgs) Update(ctx context.Context, who access.Actor, in OrgUpdate) (*Org
 		return nil, fault.Missing("organization_id")
 	}
 	if err := in.check(); err != nil {
+		return nil, err
+	}
+	if err := checkName("organization_alias", in.Alias.Or("")); err != nil {
 		return nil, err
 	}
 	var out *OrgView

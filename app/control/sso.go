@@ -182,7 +182,7 @@ func (u *Users) ssoCreate(ctx context.Context, tx *store.Store, actor access.Act
 		in.Email = Some(p.Email)
 	}
 	if p.DisplayName != "" {
-		in.Alias = Some(clipRunes(p.DisplayName, maxAlias))
+		in.Alias = Some(cleanName(p.DisplayName))
 	}
 	meta, err := json.Marshal(map[string]string{"auth_provider": p.Provider})
 	if err != nil {
@@ -275,7 +275,7 @@ func (u *Users) ssoTeam(ctx context.Context, tx *store.Store, actor access.Actor
 	}
 	in := NewTeam{ID: g.ID}
 	if g.Name != "" {
-		in.Alias = Some(clipRunes(g.Name, maxAlias))
+		in.Alias = Some(cleanName(g.Name))
 	}
 	if d != nil {
 		if len(d.Other) > 0 {

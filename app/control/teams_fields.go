@@ -40,8 +40,8 @@ func (f *TeamFields) check() error {
 	if _, err := readDuration("team_member_key_duration", f.MemberKeyDuration); err != nil {
 		return err
 	}
-	if len([]rune(f.Alias.Or(""))) > maxAlias {
-		return fault.BadField("team_alias", "team_alias may have at most %d characters", maxAlias)
+	if err := checkName("team_alias", f.Alias.Or("")); err != nil {
+		return err
 	}
 	return checkPermissions(f.MemberPermissions.Value)
 }

@@ -22,8 +22,8 @@ func (f *UserFields) check() error {
 	if f.Spend.Has() && f.Spend.Value < 0 {
 		return fault.BadField("spend", "spend cannot be negative. Received: %s", f.Spend.Value)
 	}
-	if len([]rune(f.Alias.Or(""))) > maxAlias {
-		return fault.BadField("user_alias", "user_alias may have at most %d characters", maxAlias)
+	if err := checkName("user_alias", f.Alias.Or("")); err != nil {
+		return err
 	}
 	if email := f.Email.Or(""); email != "" {
 		return checkEmail(email)

@@ -177,7 +177,7 @@ func (h *Handlers) keyTable(c *fiber.Ctx, s listState) (keys.Table, error) {
 		Sort: s.sort, ClearURL: base, Filtered: s.q != "" || s.status != "" || s.team != "",
 		Name: s.sortLink(base, "name", l.NameLabel()), Team: s.sortLink(base, "", l.TeamAndOwner()), Spend: s.sortLink(base, "spend", l.SpendThisMonth()),
 		LastUsed: s.sortLink(base, "last_used", l.LastUsed()), Expires: s.sortLink(base, "expires", l.Expires()), SortedBy: l.LastUsed(),
-		Pager: ui.Pager{List: "list", Size: s.size, Sizes: []int{10, 25, 50, 100}, FormID: "key-filter", SizeName: "size"},
+		Pager: ui.Pager{List: "list", Size: s.size, Sizes: []int{10, 25, 50, 100}, FormID: "filters", SizeName: "size"},
 	}
 	t.Spend.Help = l.SpendColumnHelp()
 	if mayCreate(actor) {
@@ -196,7 +196,8 @@ func (h *Handlers) keyTable(c *fiber.Ctx, s listState) (keys.Table, error) {
 	for i := range page.Items {
 		t.Rows = append(t.Rows, h.keyRow(c, &page.Items[i]))
 	}
-	return t, h.finishTable(c, &page, &t)
+	err = h.finishTable(c, &page, &t)
+	return t, err
 }
 
 func (s listState) sortLink(base, field, label string) ui.SortLink {

@@ -145,18 +145,10 @@ func (h *Handlers) showKeyForm(c *fiber.Ctx, status int, in keyInput, problems m
 	}
 	v.More = v.More || in.rpm+in.tpm+in.parallel+in.perModel+in.tags+in.aliases+in.metadata+in.routes != ""
 	for field, problem := range problems {
-		v.Problems = append(v.Problems, ui.Problem{FieldID: fieldID(field), Text: problem})
+		v.Problems = append(v.Problems, ui.Problem{FieldID: field, Text: problem})
 	}
 	slices.SortFunc(v.Problems, func(a, b ui.Problem) int { return strings.Compare(a.FieldID, b.FieldID) })
 	return web.RenderStatus(c, status, keys.CreatePage(f, v), keys.CreatePart(f, v))
-}
-
-// fieldID is the id of a field's control, "" for a problem of the whole form.
-func fieldID(field string) string {
-	if field == "" {
-		return ""
-	}
-	return "key-" + strings.ReplaceAll(field, "_", "-")
 }
 
 // ownerOptions are the owners and teams to choose from; what the policy forbids is shown with its reason.

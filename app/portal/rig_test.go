@@ -3,15 +3,18 @@ package portal_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -100,7 +103,15 @@ func newRig(t *testing.T, adjust ...func(*rig)) *rig {
 	t.Helper()
 	r := &rig{t: t}
 	clock := func() time.Time { return now }
-	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "gatehouse.db"), store.Options{
+	path := filepath.Join(t.TempDir(), "gatehouse.db")
+	image, err := peopled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, image, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.Open(t.Context(), "sqlite:"+path, store.Options{
 		Now: clock, OnStatement: func(context.Context, string) { r.statements.Add(1) },
 	})
 	if err != nil {
@@ -148,9 +159,7 @@ func newRig(t *testing.T, adjust ...func(*rig)) *rig {
 	r.app = web.New(o)
 	r.app.Use(portal.Provide(r.extra))
 	r.app.Post("/test/sign-in/:id", func(c *fiber.Ctx) error { return sessions.Start(c, c.Params("id"), "", "password") })
-	r.app.Get("/test/keys", pages.SignedIn(), pages.FinishedTable)
 	pages.Register(r.app)
-	r.people()
 	return r
 }
 
@@ -165,26 +174,48 @@ func deployments() []*models.Deployment {
 	}
 }
 
+// peopled is a database with the accounts and the team, which every rig begins with: made once, and then copied.
+var peopled = sync.OnceValues(func() (image []byte, err error) {
+	dir, err := os.MkdirTemp("", "portal")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	path := filepath.Join(dir, "gatehouse.db")
+	ctx, clock := context.Background(), func() time.Time { return now }
+	db, err := store.Open(ctx, "sqlite:"+path, store.Options{Now: clock})
+	if err != nil {
+		return nil, err
+	}
+	services := control.New(control.Deps{
+		Store: db, Ring: fakeRing{}, Ledger: fakeLedger{}, Sealer: fakeSealer{}, Models: catalog{list: deployments()}, Policy: func() *control.Policy { return &control.Policy{} },
+		Now: clock, Log: slog.New(slog.DiscardHandler),
+	})
+	if err := errors.Join(people(ctx, services), db.Close()); err != nil { // closing moves the journal into the file
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
 // people makes the accounts and the team.
-func (r *rig) people() {
-	ctx, who := r.t.Context(), access.System("test")
+func people(ctx context.Context, services *control.Services) error {
+	who := access.System("test")
 	for id, role := range map[string]models.Role{
 		admin: models.RoleAdmin, viewer: models.RoleAdminViewer, dev: models.RoleInternalUser, lead: models.RoleInternalUser,
 		reader: models.RoleInternalViewer, other: models.RoleInternalUser,
 	} {
 		in := control.NewUser{ID: id, AutoCreateKey: control.Some(false)}
 		in.Role, in.Email = control.Some(role), control.Some(id+"@acme.example")
-		if _, err := r.services.Users.New(ctx, who, in); err != nil {
-			r.t.Fatal(err)
+		if _, err := services.Users.New(ctx, who, in); err != nil {
+			return err
 		}
 	}
 	in := control.NewTeam{ID: team, Members: []control.Member{{UserID: dev, Role: "user"}, {UserID: lead, Role: "admin"}, {UserID: reader, Role: "user"}}}
 	in.Alias = control.Some("Checkout")
 	in.Models = control.Some([]string{"gpt-5-mini", "meta-llama/llama-3.3-70b"})
 	in.MaxBudget = control.Some(100 * models.USD)
-	if _, err := r.services.Teams.New(ctx, who, in); err != nil {
-		r.t.Fatal(err)
-	}
+	_, err := services.Teams.New(ctx, who, in)
+	return err
 }
 
 // key makes a key of a person, in the team when inTeam.

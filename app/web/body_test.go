@@ -47,7 +47,7 @@ func TestDecodeBytesRefuses(t *testing.T) {
 		"1e999 anywhere":   {`{"other":{"deep":[1e999]}}`, fault.Invalid, ""},
 		"NaN":              {`{"max_budget":NaN}`, fault.Invalid, ""},
 		"words for money":  {`{"max_budget":"much"}`, fault.Invalid, "max_budget"},
-		"endless money":    {`{"max_budget":1e400}`, fault.Invalid, "max_budget"},
+		"endless money":    {`{"max_budget":1e400}`, fault.Invalid, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

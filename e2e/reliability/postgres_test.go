@@ -69,10 +69,14 @@ func startPostgres(t *testing.T) *ownPostgres {
 }
 
 // stop ends the server at once, as its crash would.
-func (p *ownPostgres) stop(t *testing.T) { p.control(t, "-m", "immediate", "stop") }
+func (p *ownPostgres) stop(t *testing.T) {
+	t.Helper()
+	p.control(t, "-m", "immediate", "stop")
+}
 
 // start brings it back on the same port.
 func (p *ownPostgres) start(t *testing.T) {
+	t.Helper()
 	p.control(t, "-l", filepath.Join(p.dir, "postgres", "log"), "-o", "-p "+p.port, "start")
 }
 

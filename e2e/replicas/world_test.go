@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -150,17 +149,4 @@ func waitKnown(t *testing.T, all []*testkit.Server, key string) {
 			return s.Do(t, http.MethodGet, "/v1/models", key, nil).Status == http.StatusOK
 		})
 	}
-}
-
-// field reads a number of an admin answer by a dotted path.
-func field(v any, path string) float64 {
-	for name := range strings.SplitSeq(path, ".") {
-		m, ok := v.(object)
-		if !ok {
-			return 0
-		}
-		v = m[name]
-	}
-	n, _ := v.(float64)
-	return n
 }

@@ -301,12 +301,12 @@ func (l *Ledger) Booked(calls []models.Spend, counters []models.Counter) {
 	if l.banker == nil {
 		return
 	}
-	for i := range calls {
-		for _, c := range calls[i].Scopes {
+	for _, call := range calls {
+		for _, c := range call.Scopes {
 			if a := l.find(c.Scope); a != nil {
 				a.mu.Lock()
 				if a.start == c.WindowStart.Micros() {
-					a.slice.unbooked = max(0, a.slice.unbooked-calls[i].Row.Spend)
+					a.slice.unbooked = max(0, a.slice.unbooked-call.Row.Spend)
 				}
 				a.mu.Unlock()
 			}

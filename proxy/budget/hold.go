@@ -87,9 +87,8 @@ func (l *Ledger) Reserve(wants []Want, ask Ask) (*Hold, error) {
 			p.window, p.resetsAt = p.account.start, p.account.resetsAt
 		}
 		short, est, err := h.short(order, &ask)
-		refused := -1
 		if len(short) == 0 && err == nil {
-			if refused = h.admit(&ask); refused >= 0 {
+			if refused := h.admit(&ask); refused >= 0 {
 				err = exhausted(&wants[refused], h.parts[refused].account)
 			}
 		}
