@@ -23,8 +23,9 @@ func both(t *testing.T, opts testkit.Options, fn func(t *testing.T, s *testkit.S
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		opts.Database = testkit.Postgres(t, nil)
-		fn(t, testkit.Start(t, opts))
+		own := opts // both run at once: each has its own options
+		own.Database = testkit.Postgres(t, nil)
+		fn(t, testkit.Start(t, own))
 	})
 }
 
