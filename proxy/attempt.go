@@ -20,6 +20,7 @@ type sent struct {
 	target  *provider.Target
 	model   string // the provider's own name for it
 	bridge  bridge // nil: the wires are the same
+	op      provider.Op
 	at      time.Time
 	first   time.Time // first byte, or first content of a stream
 	req     provider.Request

@@ -10,50 +10,23 @@ import (
 
 	"gatehouse/proxy/provider"
 	"gatehouse/proxy/provider/anthropic"
-	"gatehouse/proxy/stream"
 	"gatehouse/proxy/wire"
 )
-
-// bridge translates between a client's wire and another that the provider speaks.
-type bridge interface {
-	// Request appends the provider's body for the client's.
-	Request(dst []byte, in *wire.Request, model string) ([]byte, error)
-	// Answer appends the client's answer for the provider's, and says what the provider says it used.
-	Answer(dst, body []byte) ([]byte, wire.Usage, error)
-	// Filter stands before the client's filter and feeds it with the client's events.
-	Filter(next stream.Filter) stream.Filter
-}
-
-// bridgeTo finds the bridge from the client's wire to the provider's.
-func (c *call) bridgeTo(w provider.Wire) (bridge, error) {
-	if c.wire == w {
-		return nil, nil //nolint:nilnil // no bridge is needed
-	}
-	switch {
-	case w == provider.Anthropic && c.op == provider.Chat:
-		return &anthropic.FromChat{
-			Now: c.p.Now, ID: c.id, DropParams: c.dropParams || c.sent.target.DropParams, Allowed: slices.Concat(c.allowed, c.sent.target.Allowed),
-		}, nil
-	case w == provider.OpenAI && c.op == provider.Messages:
-		return &anthropic.ToChat{ID: c.id, InputTokens: c.inTok}, nil
-	}
-	return nil, provider.ErrNoSuchOp
-}
 
 // prepare makes the request of this attempt out of the client's body: what must change, and nothing else.
 func (c *call) prepare() (*provider.Request, *failure) {
 	t, s := c.sent.target, c.s
-	op := c.op
 	body := &s.req
 	body.Reset()
 	c.dropPrivate(body)
 	if f := c.override(body); f != nil {
 		return nil, f
 	}
-	b, err := c.bridgeTo(t.Provider.Wire())
+	b, op, err := c.bridgeTo(t)
 	if err != nil {
 		return nil, refusedOp(err)
 	}
+	c.sent.op = op
 	if c.sent.bridge = b; b != nil {
 		if s.other, err = b.Request(s.other[:0], body, c.sent.model); err != nil {
 			return nil, refusedByBody(err)
@@ -61,9 +34,6 @@ func (c *call) prepare() (*provider.Request, *failure) {
 		body = &s.moved
 		if err := body.Parse(s.other); err != nil {
 			return nil, refusedByBody(err)
-		}
-		if op = provider.Chat; t.Provider.Wire() == provider.Anthropic {
-			op = provider.Messages
 		}
 	}
 	if err := c.edit(body, op); err != nil {
@@ -95,16 +65,18 @@ func (c *call) edit(body *wire.Request, op provider.Op) error {
 	if c.sent.model != t.Deployment.Model {
 		name = wire.AppendString(nil, c.sent.model)
 	}
-	body.SetField(wire.Model, name)
+	if t.Provider.Wire() != provider.Gemini && t.Provider.Wire() != provider.BedrockConverse { // they have it in the path
+		body.SetField(wire.Model, name)
+	}
 	for _, p := range t.Defaults {
 		if !body.Object.Has(p.Name) {
 			body.Add(p.Name, p.Value)
 		}
 	}
-	if c.stream && t.Provider.Wire() == provider.OpenAI && op != provider.Responses && !t.NoUsageOpt {
+	if c.stream && (op == provider.Chat || op == provider.Completion) && !t.NoUsageOpt {
 		askUsage(body)
 	}
-	c.capOutput(body, t.Provider.Wire())
+	c.capOutput(body, op)
 	for _, list := range [...][]string{t.Drop, c.drop} {
 		for _, name := range list {
 			dropPath(body, name)
@@ -133,18 +105,26 @@ func askUsage(body *wire.Request) {
 }
 
 // capOutput puts the output cap into the body that exact budgets allow.
-func (c *call) capOutput(body *wire.Request, w provider.Wire) {
+func (c *call) capOutput(body *wire.Request, op provider.Op) {
 	c.sent.cap = 0
 	if c.hold.money == nil || c.hold.money.MaxTokens == 0 {
 		return
 	}
 	c.sent.cap = c.hold.money.MaxTokens
 	raw := strconv.AppendInt(nil, c.sent.cap, 10)
-	if c.op == provider.Responses {
+	switch op {
+	case provider.Responses:
 		body.SetField(wire.MaxOutputTokens, raw)
 		return
+	case provider.Generate, provider.StreamGenerate:
+		capNested(body, "generationConfig", "maxOutputTokens", raw)
+		return
+	case provider.Converse, provider.ConverseStream:
+		capNested(body, "inferenceConfig", "maxTokens", raw)
+		return
+	default:
 	}
-	if w == provider.OpenAI && body.Present(wire.MaxCompletionTokens) {
+	if op == provider.Chat && body.Present(wire.MaxCompletionTokens) {
 		body.SetField(wire.MaxCompletionTokens, raw)
 		if body.Present(wire.MaxTokens) {
 			body.SetField(wire.MaxTokens, raw)
@@ -152,6 +132,18 @@ func (c *call) capOutput(body *wire.Request, w provider.Wire) {
 		return
 	}
 	body.SetField(wire.MaxTokens, raw)
+}
+
+// capNested puts a value into an object of the body, which is made if need be.
+func capNested(body *wire.Request, object, name string, raw []byte) {
+	var o wire.Object
+	i := body.Find(object)
+	if i < 0 || o.Parse(body.Raw(i)) != nil {
+		body.Set(object, append(append(append([]byte(`{"`), name...), `":`...), append(raw, '}')...))
+		return
+	}
+	o.Set(name, raw)
+	body.Replace(i, o.Append(nil))
 }
 
 // dropPath leaves out a parameter named by a dotted path, with or without "$." in front.

@@ -26,13 +26,33 @@ const (
 	Messages    // Anthropic's wire
 	CountTokens // of Anthropic's wire
 	Responses
+	Generate       // Gemini's generateContent
+	StreamGenerate // Gemini's streamGenerateContent
+	Converse       // Bedrock's Converse
+	ConverseStream
+	ImageGeneration
+	ImageEdit
+	ImageVariation
+	Transcription
+	Translation
+	Speech
+	Moderation
+	Rerank
+	PassThrough // a provider's own route, untranslated
 	ops
 )
 
 // String is the call type of spend rows, in LiteLLM's words.
 func (o Op) String() string {
-	return [...]string{"acompletion", "atext_completion", "aembedding", "anthropic_messages", "count_tokens", "aresponses"}[o]
+	return [ops]string{
+		"acompletion", "atext_completion", "aembedding", "anthropic_messages", "count_tokens", "aresponses", "agenerate_content",
+		"agenerate_content_stream", "aconverse", "aconverse_stream", "aimage_generation", "aimage_edit", "aimage_variation", "atranscription",
+		"atranslation", "aspeech", "amoderation", "arerank", "pass_through_endpoint",
+	}[o]
 }
+
+// Textual says whether the answer is text that output tokens measure.
+func (o Op) Textual() bool { return o < ImageGeneration && o != Embedding && o != CountTokens }
 
 // Wire is a family of JSON formats.
 type Wire uint8
@@ -41,6 +61,8 @@ type Wire uint8
 const (
 	OpenAI Wire = iota
 	Anthropic
+	Gemini
+	BedrockConverse
 )
 
 // Provider is one provider's wire. Implementations keep no state and are safe for concurrent use.
@@ -100,13 +122,19 @@ type Target struct {
 	Defaults   []Param
 	APIVersion string
 	NoUsageOpt bool // the provider refuses stream_options
-	MoneyUsage bool // usage.cost of its answers is what the call cost
-	DropParams bool
-	Drop       []string // parameters that are always left out
-	Allowed    []string
-	Custom     price.Price // the deployment's own price; not Known when it has none
-	heads      [ops][]byte // request line and header lines, where no path depends on the model
+	// KeepThinking: the server takes the thinking of earlier turns in a chat's messages.
+	KeepThinking bool
+	MoneyUsage   bool // usage.cost of its answers is what the call cost
+	DropParams   bool
+	Drop         []string // parameters that are always left out
+	Allowed      []string
+	Custom       price.Price // the deployment's own price; not Known when it has none
+	speaks       [ops]bool
+	heads        [ops][]byte // request line and header lines, where no path depends on the model
 }
+
+// Speaks says whether the provider offers the operation on its own wire.
+func (t *Target) Speaks(op Op) bool { return t.speaks[op] }
 
 // Param is a default parameter of a deployment: JSON.
 type Param struct {
@@ -197,6 +225,7 @@ func (t *Target) prepare() {
 	for op := range ops {
 		a, errA := t.buildHead(nil, op, "a")
 		b, errB := t.buildHead(nil, op, "b")
+		t.speaks[op] = errA == nil
 		if errA == nil && errB == nil && string(a) == string(b) {
 			t.heads[op] = a
 		}

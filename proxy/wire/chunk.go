@@ -9,6 +9,7 @@ type Delta struct {
 	Text     []byte // raw JSON string of content, text or refusal; nil when there is none
 	Thought  []byte // raw JSON string of reasoning
 	Tools    []byte // raw tool_calls or function_call
+	Blocks   []byte // raw thinking_blocks
 	Anything bool   // there is more in it than a role
 }
 
@@ -86,6 +87,10 @@ func (d *Delta) inside(raw []byte) {
 		case "tool_calls", "function_call":
 			if !Null(v) {
 				d.Tools, d.Anything = v, true
+			}
+		case "thinking_blocks":
+			if !Null(v) {
+				d.Blocks, d.Anything = v, true
 			}
 		default:
 			d.Anything = d.Anything || !Null(v)

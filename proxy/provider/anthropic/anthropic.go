@@ -67,9 +67,9 @@ func (Provider) Path(_ *provider.Target, dst []byte, op provider.Op, _ string) (
 		return append(dst, "/v1/messages"...), nil
 	case provider.CountTokens:
 		return append(dst, "/v1/messages/count_tokens"...), nil
-	case provider.Chat, provider.Completion, provider.Embedding, provider.Responses:
+	default:
+		return dst, provider.ErrNoSuchOp
 	}
-	return dst, provider.ErrNoSuchOp
 }
 
 // Edit has nothing to change: what a client writes in Anthropic's wire passes.

@@ -14,6 +14,8 @@ import (
 type ToChat struct {
 	ID          string // of the call
 	InputTokens int64  // the estimate that a stream begins with
+	// KeepThinking sends earlier thinking along, as thinking_blocks and reasoning_content. OpenAI's own API refuses both.
+	KeepThinking bool
 
 	names map[string]string // tool names that had to be cut, to what the client calls them
 }
@@ -240,10 +242,18 @@ func (t *ToChat) asked(content []byte, at int) ([][]byte, error) {
 		kind, _ := wire.String(wire.Lookup(b, "type"))
 		switch kind {
 		case "tool_result":
-			text, textErr := plainText(wire.Lookup(b, "content"), at)
+			raw := wire.Lookup(b, "content")
+			text, textErr := plainText(raw, at)
 			if textErr != nil {
 				err = textErr
 			}
+			wire.EachElement(raw, func(part []byte) { // a tool's message holds text alone: what it shows is shown beside it
+				if kind, _ := wire.String(wire.Lookup(part, "type")); kind == "image" || kind == "document" {
+					if p := picture(part, kind); p != nil {
+						shown = append(shown, p)
+					}
+				}
+			})
 			var o object
 			o.text("role", "tool")
 			o.raw("tool_call_id", wire.Lookup(b, "tool_use_id"))
@@ -294,7 +304,7 @@ func picture(block []byte, kind string) []byte {
 	return o.bytes()
 }
 
-// answered is an assistant's message. Thinking stays with the provider that made it.
+// answered is an assistant's message.
 func (t *ToChat) answered(content []byte, at int) ([][]byte, error) {
 	if _, ok := wire.String(content); ok {
 		return [][]byte{message("assistant", content)}, nil
@@ -302,14 +312,19 @@ func (t *ToChat) answered(content []byte, at int) ([][]byte, error) {
 	if !wire.IsArray(content) {
 		return nil, badMessage(at, "has a content that is neither text nor a list")
 	}
-	var text []string
-	var calls [][]byte
+	var text, thoughts []string
+	var calls, thinking [][]byte
 	wire.EachElement(content, func(b []byte) {
 		kind, _ := wire.String(wire.Lookup(b, "type"))
 		switch kind {
 		case "text":
 			s, _ := wire.String(wire.Lookup(b, "text"))
 			text = append(text, s)
+		case "thinking", "redacted_thinking":
+			thinking = append(thinking, b)
+			if s, _ := wire.String(wire.Lookup(b, "thinking")); s != "" {
+				thoughts = append(thoughts, s)
+			}
 		case "tool_use":
 			name, _ := wire.String(wire.Lookup(b, "name"))
 			var fn, call object
@@ -328,10 +343,35 @@ func (t *ToChat) answered(content []byte, at int) ([][]byte, error) {
 	} else {
 		o.raw("content", []byte("null"))
 	}
+	if t.KeepThinking && len(thinking) > 0 {
+		if len(thoughts) > 0 {
+			o.text("reasoning_content", strings.Join(thoughts, ""))
+		}
+		o.raw("thinking_blocks", list(thinking))
+	}
 	if len(calls) > 0 {
 		o.raw("tool_calls", list(calls))
 	}
 	return [][]byte{o.bytes()}, nil
+}
+
+// thoughts are the thinking blocks of an answer: as the provider made them, or its reasoning as one block.
+func thoughts(said []byte) [][]byte {
+	var blocks [][]byte
+	wire.EachElement(wire.Lookup(said, "thinking_blocks"), func(b []byte) { blocks = append(blocks, b) })
+	if len(blocks) > 0 {
+		return blocks
+	}
+	for _, name := range [...]string{"reasoning_content", "reasoning"} {
+		if raw := wire.Lookup(said, name); len(raw) > len(`""`) && raw[0] == '"' {
+			var o object
+			o.text("type", "thinking")
+			o.raw("thinking", raw)
+			o.text("signature", "")
+			return [][]byte{o.bytes()}
+		}
+	}
+	return nil
 }
 
 // Answer appends the message for a chat completion.
@@ -350,7 +390,7 @@ func (t *ToChat) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 	if said == nil {
 		return dst, wire.Usage{}, errAnswer
 	}
-	var blocks [][]byte
+	blocks := thoughts(said)
 	if raw := wire.Lookup(said, "content"); len(raw) > len(`""`) && raw[0] == '"' {
 		blocks = append(blocks, textBlock(raw, nil))
 	}

@@ -76,6 +76,9 @@ func (e *events) Event(ev stream.Event, out []byte) ([]byte, error) {
 		if d.Thought != nil {
 			out, err = e.grow(out, "thinking", "thinking_delta", "thinking", d.Thought)
 		}
+		if d.Blocks != nil && err == nil {
+			out, err = e.blocks(d.Blocks, out)
+		}
 		if d.Text != nil && err == nil {
 			out, err = e.grow(out, "text", "text_delta", "text", d.Text)
 		}
@@ -175,6 +178,32 @@ func (e *events) delta(kind, member string, raw, out []byte) ([]byte, error) {
 	o.raw("index", strconv.AppendInt(nil, e.index, 10))
 	o.raw("delta", d.bytes())
 	return e.pass("content_block_delta", o.bytes(), out)
+}
+
+// blocks passes thinking blocks on: the signature of one whose text has come already, or a whole one.
+func (e *events) blocks(raw, out []byte) ([]byte, error) {
+	var err error
+	wire.EachElement(bytes.Clone(raw), func(b []byte) {
+		if err != nil {
+			return
+		}
+		kind, _ := wire.String(wire.Lookup(b, "type"))
+		if kind != "thinking" {
+			out, err = e.block(kind, b, out)
+			return
+		}
+		if text := wire.Lookup(b, "thinking"); e.open != "thinking" && len(text) > len(`""`) {
+			if out, err = e.grow(out, "thinking", "thinking_delta", "thinking", text); err != nil {
+				return
+			}
+		}
+		if sign := wire.Lookup(b, "signature"); e.open == "thinking" && len(sign) > len(`""`) {
+			if out, err = e.delta("signature_delta", "signature", sign, out); err == nil {
+				out, err = e.stopBlock(out) // a signature is the last of a block
+			}
+		}
+	})
+	return out, err
 }
 
 // tools passes tool calls on: a new index opens a block, arguments grow it.

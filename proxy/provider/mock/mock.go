@@ -50,7 +50,7 @@ func (a Answer) JSON(dst []byte) []byte {
 		dst = append(dst, `{"index":0,"text":`...)
 		dst = wire.AppendString(dst, a.Text)
 		dst = append(dst, `,"logprobs":null,"finish_reason":"stop"}`...)
-	case provider.Chat, provider.CountTokens, provider.Responses:
+	default:
 		dst = a.open(dst, "chatcmpl-", "chat.completion")
 		dst = append(dst, `{"index":0,"message":{"role":"assistant","content":`...)
 		dst = wire.AppendString(dst, a.Text)

@@ -56,6 +56,7 @@ func (p *Vendor) Ready(d *models.Deployment) (*provider.Target, error) {
 	if q&azurePaths != 0 {
 		azure(t, d)
 	}
+	t.KeepThinking = q&takesThinking != 0 || p.name == "openai" && base.Name != "api.openai.com"
 	h, err := p.credential(d)
 	if err != nil {
 		return nil, err
@@ -158,10 +159,10 @@ func (p *Vendor) Path(t *provider.Target, dst []byte, op provider.Op, model stri
 			return dst, provider.ErrNoSuchOp
 		}
 		path = "/responses"
-	case provider.Messages, provider.CountTokens:
-		return dst, provider.ErrNoSuchOp
 	default:
-		return dst, provider.ErrNoSuchOp
+		if path = mediaPaths[op]; path == "" {
+			return dst, provider.ErrNoSuchOp
+		}
 	}
 	if p.v.quirks&azurePaths == 0 || t.APIVersion == "" {
 		return append(dst, path...), nil
@@ -175,6 +176,15 @@ func (p *Vendor) Path(t *provider.Target, dst []byte, op provider.Op, model stri
 	dst = append(dst, path...)
 	dst = append(dst, "?api-version="...)
 	return append(dst, url.QueryEscape(t.APIVersion)...), nil
+}
+
+// mediaPaths are the paths of what is not text: whether a server offers them, its answer tells.
+//
+//nolint:gochecknoglobals // a table
+var mediaPaths = map[provider.Op]string{
+	provider.ImageGeneration: "/images/generations", provider.ImageEdit: "/images/edits", provider.ImageVariation: "/images/variations",
+	provider.Transcription: "/audio/transcriptions", provider.Translation: "/audio/translations", provider.Speech: "/audio/speech",
+	provider.Moderation: "/moderations", provider.Rerank: "/rerank",
 }
 
 // Edit applies the provider's quirks to a body.

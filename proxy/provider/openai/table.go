@@ -24,13 +24,14 @@ const (
 	moneyUsage                        // usage.cost is what the call cost
 	siteHeaders                       // HTTP-Referer and X-Title
 	nativeResponses                   // offers the Responses API
+	takesThinking                     // reasoning_content and thinking_blocks in messages
 )
 
 //nolint:gochecknoglobals // the table of providers, never written
 var vendors = map[string]vendor{
 	"openai":        {display: "OpenAI", base: "https://api.openai.com/v1", quirks: reasoningCap | organization | nativeResponses},
-	"custom_openai": {display: "this provider", noKey: true, quirks: nativeResponses},
-	"litellm_proxy": {display: "the proxy", noKey: true, quirks: nativeResponses},
+	"custom_openai": {display: "this provider", noKey: true, quirks: nativeResponses | takesThinking},
+	"litellm_proxy": {display: "the proxy", noKey: true, quirks: nativeResponses | takesThinking},
 	"azure":         {display: "Azure OpenAI", header: "Api-Key", quirks: azurePaths | reasoningCap | nativeResponses},
 	// Gemini and Bedrock offer OpenAI's wire beside their own; Cohere does under /compatibility.
 	"gemini":       {display: "Gemini", base: "https://generativelanguage.googleapis.com/v1beta/openai"},
@@ -42,11 +43,11 @@ var vendors = map[string]vendor{
 	"huggingface":  {display: "Hugging Face", base: "https://router.huggingface.co/v1", v1: true, noKey: true},
 	"fireworks_ai": {display: "Fireworks", base: "https://api.fireworks.ai/inference/v1"},
 	"mistral":      {display: "Mistral", base: "https://api.mistral.ai/v1", quirks: mistralNames},
-	"openrouter":   {display: "OpenRouter", base: "https://openrouter.ai/api/v1", quirks: moneyUsage | siteHeaders | nativeResponses},
+	"openrouter":   {display: "OpenRouter", base: "https://openrouter.ai/api/v1", quirks: moneyUsage | siteHeaders | nativeResponses | takesThinking},
 	"groq":         {display: "Groq", base: "https://api.groq.com/openai/v1", quirks: noLogprobs | nativeResponses},
 	"together_ai":  {display: "Together", base: "https://api.together.xyz/v1"},
 	"deepseek":     {display: "DeepSeek", base: "https://api.deepseek.com"},
 	"xai":          {display: "xAI", base: "https://api.x.ai/v1", quirks: nativeResponses},
 	"perplexity":   {display: "Perplexity", base: "https://api.perplexity.ai"},
-	"hosted_vllm":  {display: "vLLM", v1: true, noKey: true, quirks: nativeResponses},
+	"hosted_vllm":  {display: "vLLM", v1: true, noKey: true, quirks: nativeResponses | takesThinking},
 }

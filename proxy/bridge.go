@@ -1,0 +1,100 @@
+package proxy
+
+import (
+	"fmt"
+	"slices"
+
+	"gatehouse/proxy/provider"
+	"gatehouse/proxy/provider/anthropic"
+	"gatehouse/proxy/stream"
+	"gatehouse/proxy/wire"
+)
+
+// bridge translates between a client's wire and another that the provider speaks.
+type bridge interface {
+	// Request appends the provider's body for the client's.
+	Request(dst []byte, in *wire.Request, model string) ([]byte, error)
+	// Answer appends the client's answer for the provider's, and says what the provider says it used.
+	Answer(dst, body []byte) ([]byte, wire.Usage, error)
+	// Filter stands before the client's filter and feeds it with the client's events.
+	Filter(next stream.Filter) stream.Filter
+}
+
+// bridgeTo finds what stands between the client's call and what the deployment speaks, and the operation that it is
+// there. Chat completions are the middle: every client's wire has a way to them, every provider's wire one from them.
+func (c *call) bridgeTo(t *provider.Target) (bridge, provider.Op, error) {
+	if t.Speaks(c.op) {
+		return nil, c.op, nil
+	}
+	in, err := c.toChat(t)
+	if err != nil {
+		return nil, c.op, err
+	}
+	if t.Speaks(provider.Chat) {
+		return in, provider.Chat, nil
+	}
+	out, op, err := c.fromChat(t)
+	if err != nil || in == nil {
+		return out, op, err
+	}
+	return &chain{in: in, out: out}, op, nil
+}
+
+// toChat is the way from the client's wire to chat completions; nil for chat itself.
+func (c *call) toChat(t *provider.Target) (bridge, error) {
+	switch c.op {
+	case provider.Chat:
+		return nil, nil //nolint:nilnil // no bridge is needed
+	case provider.Messages:
+		return &anthropic.ToChat{ID: c.id, InputTokens: c.inTok, KeepThinking: t.KeepThinking}, nil
+	default:
+		return nil, provider.ErrNoSuchOp
+	}
+}
+
+// fromChat is the way from chat completions to the provider's wire.
+func (c *call) fromChat(t *provider.Target) (bridge, provider.Op, error) {
+	dropParams, allowed := c.dropParams || t.DropParams, slices.Concat(c.allowed, t.Allowed)
+	switch t.Provider.Wire() {
+	case provider.Anthropic:
+		return &anthropic.FromChat{Now: c.p.Now, ID: c.id, DropParams: dropParams, Allowed: allowed}, provider.Messages, nil
+	default:
+		return nil, c.op, provider.ErrNoSuchOp
+	}
+}
+
+// chain is two bridges: from the client's wire to chat, and on to the provider's.
+type chain struct {
+	in, out bridge
+	chat    []byte
+	req     wire.Request
+}
+
+// Request appends the provider's body.
+func (b *chain) Request(dst []byte, in *wire.Request, model string) ([]byte, error) {
+	var err error
+	if b.chat, err = b.in.Request(b.chat[:0], in, model); err != nil {
+		return dst, err //nolint:wrapcheck // its text is for the caller as it is
+	}
+	if err := b.req.Parse(b.chat); err != nil {
+		return dst, fmt.Errorf("a translated body: %w", err)
+	}
+	return b.out.Request(dst, &b.req, model) //nolint:wrapcheck // as above
+}
+
+// Answer appends the client's answer; the usage is the provider's own.
+func (b *chain) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
+	var usage wire.Usage
+	var err error
+	if b.chat, usage, err = b.out.Answer(b.chat[:0], body); err != nil {
+		return dst, usage, err //nolint:wrapcheck // as above
+	}
+	dst, shown, err := b.in.Answer(dst, b.chat)
+	if !usage.Seen {
+		usage = shown
+	}
+	return dst, usage, err //nolint:wrapcheck // as above
+}
+
+// Filter chains the two filters; the usage that counts is the provider's own.
+func (b *chain) Filter(next stream.Filter) stream.Filter { return b.out.Filter(b.in.Filter(next)) }
