@@ -127,6 +127,20 @@ func (a *alerts) send(ctx context.Context, h hook, name string, c budget.Crossin
 			"spend": json.Number(c.Spent.String()), "max_budget": json.Number(c.Limit.String()), "at": models.At(a.now()),
 		}
 	}
+	return a.post(ctx, h, body)
+}
+
+// try sends an alert about nothing, so that an operator sees whether alerts arrive.
+func (a *alerts) try(ctx context.Context, h hook) error {
+	const text = "This is a test. Alerts of Gatehouse arrive here."
+	body := map[string]any{"text": text}
+	if !h.slack {
+		body = map[string]any{"event": "test", "event_group": "proxy", "event_message": text, "at": models.At(a.now())}
+	}
+	return a.post(ctx, h, body)
+}
+
+func (a *alerts) post(ctx context.Context, h hook, body map[string]any) error {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return fmt.Errorf("write the alert: %w", err)

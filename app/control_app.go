@@ -46,6 +46,7 @@ func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
 	}
 	ops := handlers.Ops()
 	if !cfg.UI.Disabled {
+		app.Use(portal.Provide(p.portalExtra(cfg)))
 		pages.Register(app)
 	}
 	auth := &apiAuth{identity: p.services.Identity, hooks: p.hooks, keyHeader: func() string { return p.cfg.Load().General.KeyHeader }, clientIP: ip, prefix: cfg.Server.RootPath}

@@ -32,6 +32,8 @@ type health struct {
 	version  string
 	level    string
 
+	now      func() time.Time
+	behind   atomic.Int64 // Unix ns since when the ledger cannot write to the database; 0: it can
 	dbDown   atomic.Bool
 	draining atomic.Bool
 	answers  atomic.Pointer[span] // the present time of a database that answers; nil before the first probe
@@ -63,6 +65,11 @@ func (h *health) run(ctx context.Context) {
 }
 
 func (h *health) probe(ctx context.Context) {
+	if l := h.ledger.Health(); l.Database == "" && !l.Replaying {
+		h.behind.Store(0)
+	} else {
+		h.behind.CompareAndSwap(0, h.now().UnixNano())
+	}
 	probe, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
 	err := h.store.Ping(probe)
@@ -125,4 +132,13 @@ func (h *health) Deployment(id string) (healthy bool, reason string) {
 		return false, "it failed too often and is left alone for " + s.CoolFor.Round(time.Second).String()
 	}
 	return true, ""
+}
+
+// Lag is how old the spend numbers in the database are: 0 while calls are booked as they end.
+func (h *health) Lag() time.Duration {
+	since := h.behind.Load()
+	if since == 0 {
+		return 0
+	}
+	return h.now().Sub(time.Unix(0, since))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/valyala/fasthttp"
 
+	"gatehouse/proxy/budget"
 	"gatehouse/proxy/keyring"
 	"gatehouse/proxy/provider"
 	"gatehouse/proxy/spend"
@@ -34,16 +35,17 @@ type call struct {
 	wire  provider.Wire // the client's
 	ip    netip.Addr
 
-	snap   *keyring.Snapshot
-	grant  *keyring.Grant
-	asked  string // the model as the client named it
-	group  string // after aliases
-	match  keyring.Match
-	stream bool
-	usage  bool // the client asked for usage in its stream
-	output int64
-	n      int64
-	inTok  int64 // input tokens, as far as they were counted; -1: not yet
+	snap    *keyring.Snapshot
+	grant   *keyring.Grant
+	session budget.Want // of a portal session; its scope is "" for every other call
+	asked   string      // the model as the client named it
+	group   string      // after aliases
+	match   keyring.Match
+	stream  bool
+	usage   bool // the client asked for usage in its stream
+	output  int64
+	n       int64
+	inTok   int64 // input tokens, as far as they were counted; -1: not yet
 	extras
 
 	flight      provider.Flight

@@ -11,7 +11,9 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"gatehouse/models"
 	"gatehouse/models/fault"
+	"gatehouse/proxy/budget"
 	"gatehouse/proxy/keyring"
 	"gatehouse/proxy/policy"
 	"gatehouse/proxy/provider"
@@ -28,13 +30,24 @@ func (p *Plane) serve(ctx *fasthttp.RequestCtx, op provider.Op, pathModel string
 	}
 }
 
-// ServeAs serves a call whose caller the control plane knows already, such as the portal's chat pane: ctx is the
-// caller's own request, its body a call in OpenAI's form. The answer goes into ctx, streamed if the body asks for it.
-func (p *Plane) ServeAs(ctx *fasthttp.RequestCtx, op provider.Op, who *keyring.Grant) {
+// Known is a caller whom the control plane knows already, such as the person before the portal's chat pane.
+type Known struct {
+	Grant *keyring.Grant
+	// Session is the scope that the call is charged to besides the grant's own, "" for none; it holds Cap at most.
+	Session string
+	Cap     models.Nano
+}
+
+// ServeAs serves a call of somebody known: ctx is a request of theirs, its body a call in OpenAI's form. The answer goes
+// into ctx, streamed if the body asks for it.
+func (p *Plane) ServeAs(ctx *fasthttp.RequestCtx, op provider.Op, who Known) {
 	c := p.begin(ctx, op)
 	defer c.release()
 	defer c.recovered()
-	c.grant, c.route = who, "/v1/chat/completions"
+	c.grant, c.route = who.Grant, "/v1/chat/completions"
+	if who.Session != "" {
+		c.session = budget.Want{Level: keyring.LevelSession, Scope: who.Session, Cap: keyring.Cap{N: int64(who.Cap), Set: true}}
+	}
 	if f := c.walk(""); f != nil {
 		c.refuse(f)
 	}

@@ -70,6 +70,9 @@ func (c *call) budgetWants(exempt bool) []budget.Want {
 		add(budget.Want{Level: keyring.LevelCustomer, Scope: models.ScopeCustomer(c.endUser), ID: c.endUser}, &l)
 	}
 	add(budget.Want{Level: keyring.LevelProxy, Scope: models.ScopeProxy, Cap: c.cfg.ProxyBudget, Duration: c.cfg.ProxyDuration}, nil)
+	if c.session.Scope != "" {
+		wants = append(wants, c.session)
+	}
 	c.s.money = wants
 	return wants
 }

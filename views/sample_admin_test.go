@@ -68,7 +68,7 @@ func settingsSection(l i18n.Lang) settings.Section {
 			{Name: "alert_budget", Label: l.Budget(), Kind: settings.KindMoney, Text: ui.Text{Error: l.ErrAmount()}, Source: settings.FromHere},
 			{Name: "recipients", Label: "Recipients", Kind: settings.KindLines, Source: settings.FromConfig, Where: "general_settings.alerting"},
 			{Name: "mode", Label: "Mode", Kind: settings.KindChoice, Options: []ui.Option{{Value: "a", Label: "A"}}, Source: settings.FromHere},
-		}}}, Tests: []settings.Test{{ID: "mail", Label: l.SendTestMail(), URL: "/ui/settings/mail/test", Result: &settings.Result{OK: true, Text: l.TestMailSent("maya@acme.dev")}}},
+		}}}, Tests: []settings.Test{{ID: "mail", Label: l.SendTestMail(), URL: "/ui/settings/mail/test", Result: &settings.Result{OK: true, Text: l.TestDone()}}},
 	}
 }
 
@@ -86,7 +86,7 @@ func adminSamples() []sample {
 			d := chart(c, "model-usage")
 			return models.DetailPage(f, models.Detail{
 				Name: "claude-sonnet-4-5", Back: "/ui/models", APIURL: "/ui/api?model=claude-sonnet-4-5", Playground: "/ui/playground?model=claude-sonnet-4-5", Abilities: []string{l.AbilityVision()}, Facts: []ui.Fact{{Term: l.Context(), Text: "200K"}, {Term: l.PriceIn(), Text: "$3.00"}}, Chart: &d, Groups: []string{"default-models"},
-				Deployments: []models.Deployment{{ID: "d1", Model: "anthropic/claude-sonnet-4-5", Provider: "Anthropic", Where: "api.anthropic.com", Source: l.ConfigReadOnly(), Health: ui.Badge{Tone: ui.OK, Text: l.Healthy()}}, {ID: "d2", Model: "bedrock/claude", Provider: "Bedrock", Where: "eu-central-1", Source: l.StoredHere(), Health: ui.Badge{Tone: ui.Warn, Text: l.CoolingDown()}, Last: "429 throttled", At: c.Relative(ago(time.Minute)), EditURL: "/ui/models/deployments/d2", DeleteURL: "/ui/models/deployments/d2/delete"}},
+				Deployments: []models.Deployment{{ID: "d1", Model: "anthropic/claude-sonnet-4-5", Provider: "Anthropic", Where: "api.anthropic.com", Source: l.ConfigReadOnly(), Health: ui.Badge{Tone: ui.OK, Text: l.Healthy()}}, {ID: "d2", Model: "bedrock/claude", Provider: "Bedrock", Where: "eu-central-1", Source: l.StoredHere(), Health: ui.Badge{Tone: ui.Warn, Text: l.CoolingDown()}, Last: l.CoolsFor(l.For(time.Minute)), EditURL: "/ui/models/deployments/d2", DeleteURL: "/ui/models/deployments/d2/delete"}},
 			})
 		}},
 		{name: "model-add", part: true, open: true, make: func(f layout.Frame, c i18n.Locale) templ.Component {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 
 	"gatehouse/app/access"
 	"gatehouse/app/config"
@@ -25,6 +26,8 @@ type Extra struct {
 	Facts func(*control.ModelView) ModelFacts
 	// Health tells how a deployment is; ok is false when it is not known.
 	Health func(deploymentID string) (h Health, ok bool)
+	// Tests try out single settings.
+	Tests []SettingTest
 	// Lag is how old the spend numbers are, 0 when they are fresh.
 	Lag func() time.Duration
 }
@@ -39,9 +42,18 @@ type ModelFacts struct {
 // Health is how a deployment is.
 type Health struct {
 	OK      bool
-	Cooling bool   // left out for a while after failures
-	Last    string // last failure in words, "" without one
-	At      time.Time
+	Cooling bool          // left out for a while after failures
+	For     time.Duration // how much longer
+}
+
+// SettingTest is a "Test" button of a settings page: POST /ui/settings/:section/test/:id.
+type SettingTest struct {
+	Section string // "mail", "sign-in", "alerts"
+	ID      string // "mail", "sso", "webhook"
+	// Ready says whether there is something to try; the button is absent otherwise.
+	Ready func() bool
+	// Run tries it. Its error's text is shown to the admin who asked, so it must hold no secret.
+	Run func(ctx context.Context, who access.Actor) error
 }
 
 // Caller makes calls of a signed-in person to a model through the data plane, in this process.
@@ -62,6 +74,8 @@ type ChatCall struct {
 	Body      []byte // an OpenAI chat completion request
 	Stream    bool
 	RequestID string
+	// From is the person's own request: its connection tells whether they are still there, its address is the call's.
+	From *fasthttp.RequestCtx
 }
 
 // ChatAnswer is what the data plane answered. The caller closes Body.

@@ -328,8 +328,8 @@ func (h *Handlers) deployment(c *fiber.Ctx, l i18n.Locale, actor access.Actor, d
 	one := control.ModelGroup{Deployments: []control.ModelView{*d}}
 	out.Health = groupHealth(c, l, &one)
 	if health := extra(c).Health; health != nil {
-		if s, ok := health(d.ID); ok && s.Last != "" {
-			out.Last, out.At = s.Last, h.clock(c).Relative(s.At)
+		if s, ok := health(d.ID); ok && s.Cooling {
+			out.Last = l.CoolsFor(l.For(s.For))
 		}
 	}
 	return out

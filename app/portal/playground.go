@@ -109,6 +109,7 @@ func (h *Handlers) call(ctx context.Context, c *fiber.Ctx, in playInput, stream 
 	actor := web.Actor(c)
 	call := ChatCall{
 		Actor: actor, Scope: models.ScopeSession(actor.SessionID), Cap: h.opt.Policy().LiteLLM.MaxUISessionBudget, Stream: stream, RequestID: web.RequestID(c),
+		From: c.Context(),
 	}
 	if in.Key != "" {
 		v, err := h.Keys.Info(ctx, actor, control.ByID(in.Key))

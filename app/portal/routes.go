@@ -137,6 +137,7 @@ func (h *Handlers) pages() []page {
 		get("/ui/audit.csv", access.AuditRead, h.auditExport),
 		get("/ui/settings", access.SettingsRead, h.settingsHome),
 		get("/ui/settings/:section", access.SettingsRead, h.settingsPage),
+		post("/ui/settings/:section/test/:id", access.HealthTest, h.settingsTest),
 	}
 }
 

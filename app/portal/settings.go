@@ -46,7 +46,7 @@ func (h *Handlers) settingsPage(c *fiber.Ctx) error {
 	if v.Title == "" {
 		return fault.New(fault.NotFound, l.NotFoundText())
 	}
-	v.Groups = s.groups
+	v.Groups, v.Tests = s.groups, h.tests(c, name)
 	f, err := h.view(c)
 	if err != nil {
 		return err

@@ -20,6 +20,20 @@ if (form) {
     return node;
   }
 
+  // money writes dollars as the pages do.
+  function money(cost) {
+    if (typeof cost !== 'number') return form.dataset.costUnknown;
+    return '$' + (cost === 0 || cost >= 0.01 ? cost.toFixed(2) : String(Number(cost.toFixed(6))));
+  }
+
+  // The code of the present choice is one link away.
+  const code = $('[data-play-code]');
+  form.addEventListener('change', () => {
+    const to = new URL(code.href);
+    for (const name of ['key', 'model']) to.searchParams.set(name, form.elements[name].value);
+    code.href = to.href;
+  });
+
   function busy(to) {
     button('stop').hidden = !to;
     button('send').hidden = to;
@@ -54,7 +68,6 @@ if (form) {
     const started = performance.now();
     let first = 0;
     let usage = null;
-    let cost = '';
     control = new AbortController();
     busy(true);
     try {
@@ -62,13 +75,12 @@ if (form) {
         method: 'POST',
         signal: control.signal,
         headers: { 'Content-Type': 'application/json', Accept: 'text/event-stream' },
-        body: JSON.stringify({ key: value('key'), model: value('model'), stream: true, stream_options: { include_usage: true }, temperature: number('temperature'), max_tokens: number('max_tokens'), messages: [...(system ? [{ role: 'system', content: system }] : []), ...talk] }),
+        body: JSON.stringify({ key: value('key'), model: value('model'), temperature: number('temperature'), max_tokens: number('max_tokens'), messages: [...(system ? [{ role: 'system', content: system }] : []), ...talk] }),
       });
       if (!answer.ok) {
         const said = await answer.json().catch(() => null);
         throw new Error(said?.error?.message || form.dataset.failed);
       }
-      cost = answer.headers.get('x-litellm-response-cost') || '';
       for await (const event of events(answer.body)) {
         if (event.error) throw new Error(event.error.message);
         const piece = event.choices?.[0]?.delta?.content;
@@ -78,10 +90,9 @@ if (form) {
           turns.scrollTop = turns.scrollHeight;
         }
         usage = event.usage || usage;
-        cost = event.cost_text || event.usage?.cost_text || cost;
       }
       talk.push({ role: 'assistant', content: text.textContent });
-      note.textContent = form.dataset.meta.replace('{tokens}', usage?.total_tokens ?? '?').replace('{cost}', cost || form.dataset.costUnknown).replace('{first}', Math.round(first));
+      note.textContent = form.dataset.meta.replace('{tokens}', usage?.total_tokens ?? '?').replace('{cost}', money(usage?.cost)).replace('{first}', Math.round(first));
       status.textContent = form.dataset.done;
     } catch (problem) {
       const stopped = problem.name === 'AbortError';
