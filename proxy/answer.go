@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -35,7 +36,7 @@ func (c *call) finishPlain(body []byte) route.Outcome {
 		return c.unreadable(err)
 	}
 	if a.Failure() != nil || string(a.Type()) == `"error"` {
-		return c.refusal(hiddenRefusal(body))
+		return c.refusal(provider.ParseHidden(body))
 	}
 	usage := a.Usage()
 	e := ending{status: spend.StatusSuccess, httpStatus: 200, whole: true, tier: a.ServiceTier()}
@@ -46,7 +47,7 @@ func (c *call) finishPlain(body []byte) route.Outcome {
 	case c.sent.bridge != nil:
 		var err error
 		if s.other, usage, err = c.sent.bridge.Answer(s.other[:0], body); err != nil {
-			return c.unreadable(err)
+			return c.notAnswered(err)
 		}
 		if err := a.Parse(s.other); err != nil {
 			return c.unreadable(err)
@@ -76,21 +77,21 @@ func (c *call) finishPlain(body []byte) route.Outcome {
 	return route.Outcome{Class: route.Success}
 }
 
+// notAnswered is an answer that its bridge does not take for one: a refusal in disguise, or nothing that can be read.
+func (c *call) notAnswered(err error) route.Outcome {
+	var refused *provider.Refusal
+	if errors.As(err, &refused) {
+		return c.refusal(refused)
+	}
+	return c.unreadable(err)
+}
+
 // unreadable is an answer that is not what its wire sends.
 func (c *call) unreadable(err error) route.Outcome {
 	return route.Outcome{
 		Class: route.Server, Status: fasthttp.StatusBadGateway, Total: c.p.Now().Sub(c.sent.at),
 		Err: fail(upstreamBroken, "the provider sent an answer that cannot be read").because(err),
 	}
-}
-
-// hiddenRefusal is an error under a good status; its own code is believed when it is one.
-func hiddenRefusal(body []byte) *provider.Refusal {
-	status := fasthttp.StatusBadGateway
-	if n, ok := wire.Int(wire.Lookup(body, "error", "code")); ok && n >= 400 && n < 600 {
-		status = int(n)
-	}
-	return provider.ParseRefusal(status, body)
 }
 
 // outputText is all text of an answer, for counting.
@@ -131,11 +132,11 @@ func (c *call) shownJSON() []byte {
 // beginStream waits for the first content and then hands the call over to its relay. Until that content a failure is one
 // of the attempt.
 func (c *call) beginStream(deadline time.Time) route.Outcome {
-	resp := c.sent.resp
-	if !eventStream(&resp.Header) {
+	src := events(c.sent.resp)
+	if src == nil {
 		return c.notAStream()
 	}
-	return c.relay(&resp.Body, deadline)
+	return c.relay(src, deadline)
 }
 
 // relay streams what src sends.
@@ -204,10 +205,14 @@ func (c *call) filter() stream.Filter {
 	return f
 }
 
-func eventStream(h *fasthttp.ResponseHeader) bool {
-	kind := h.ContentType()
-	const want = "text/event-stream"
-	return len(kind) >= len(want) && string(kind[:len(want)]) == want
+// events is the stream of server-sent events that an answer holds, whatever it is framed in; nil when it is no stream.
+func events(resp *provider.Response) stream.Source {
+	kind, _, _ := strings.Cut(string(resp.Header.ContentType()), ";")
+	switch strings.ToLower(strings.TrimSpace(kind)) {
+	case "text/event-stream":
+		return &resp.Body
+	}
+	return nil
 }
 
 // notAStream is a good status with something else than events: mostly an error in JSON.
@@ -219,7 +224,7 @@ func (c *call) notAStream() route.Outcome {
 		return c.outcome(err)
 	}
 	if wire.Lookup(body, "error") != nil {
-		return c.refusal(hiddenRefusal(body))
+		return c.refusal(provider.ParseHidden(body))
 	}
 	return c.unreadable(errors.New("a stream was asked for and something else came"))
 }
@@ -231,7 +236,7 @@ func (c *call) unprimed(state *stream.State, err error) route.Outcome {
 	}
 	switch {
 	case errors.Is(err, stream.ErrFailed):
-		return c.refusal(hiddenRefusal(append(append([]byte(`{"error":`), state.Failure...), '}')))
+		return c.refusal(provider.ParseHidden(append(append([]byte(`{"error":`), state.Failure...), '}')))
 	case errors.Is(err, stream.ErrSlow):
 		return route.Outcome{Class: route.Timeout, Err: fail(timedOut, "the provider did not begin its stream in time"), Total: c.p.Now().Sub(c.sent.at)}
 	case errors.Is(err, stream.ErrMalformed):
@@ -247,7 +252,7 @@ func (c *call) unprimed(state *stream.State, err error) route.Outcome {
 func (c *call) streamFailure(state *stream.State, end stream.End) *failure {
 	switch end {
 	case stream.Failed:
-		return refusedUpstream(hiddenRefusal(append(append([]byte(`{"error":`), state.Failure...), '}')), c.sent.secrets()...)
+		return refusedUpstream(provider.ParseHidden(append(append([]byte(`{"error":`), state.Failure...), '}')), c.sent.secrets()...)
 	case stream.Malformed:
 		return fail(upstreamBroken, "the provider sent an event that cannot be read")
 	case stream.Idle:

@@ -18,9 +18,10 @@ type sent struct {
 	plan    *route.Plan
 	attempt route.Attempt
 	target  *provider.Target
-	model   string // the provider's own name for it
-	bridge  bridge // nil: the wires are the same
-	op      provider.Op
+	model   string        // the provider's own name for it
+	wire    provider.Wire // the provider's, for this model
+	op      provider.Op   // in the provider's words
+	bridge  bridge        // nil: the wires are the same
 	at      time.Time
 	first   time.Time // first byte, or first content of a stream
 	req     provider.Request
@@ -177,15 +178,18 @@ func (c *call) try(a route.Attempt) route.Outcome {
 		return route.Outcome{Class: route.Server, Err: f}
 	}
 	c.sent.target = target
-	req, f := c.prepare()
+	req, f := c.prepare(c.patience(a.Deployment, now))
 	if f != nil {
-		return route.Outcome{Class: route.BadRequest, Err: f}
+		class := route.BadRequest
+		if f.reason == upstreamAuth {
+			class = route.Auth
+		}
+		return route.Outcome{Class: class, Err: f}
 	}
 	if f := c.admit(); f != nil {
 		return route.Outcome{Class: route.BadRequest, Err: f}
 	}
 	c.sent.tries++
-	req.Deadline = c.patience(a.Deployment, now)
 	resp, err := c.p.transport.Do(&c.flight, req)
 	if err != nil {
 		return c.outcome(err)

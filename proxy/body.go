@@ -22,6 +22,8 @@ type scratch struct {
 	other  []byte // a body translated to another wire
 	req    wire.Request
 	answer wire.Answer
+	edited []byte       // the client's body with its edits, for a bridge
+	whole  wire.Request // edited, parsed
 	moved  wire.Request // the translated body, parsed
 	money  []budget.Want
 	rates  []limit.Want
@@ -38,11 +40,12 @@ const keepBytes = 256 << 10
 
 func releaseScratch(s *scratch) {
 	s.req.Release()
+	s.whole.Release()
 	s.moved.Release()
 	s.answer.Release()
 	clear(s.money)
 	clear(s.rates)
-	for _, b := range []*[]byte{&s.body, &s.in, &s.head, &s.other} {
+	for _, b := range []*[]byte{&s.body, &s.in, &s.head, &s.other, &s.edited} {
 		*b = (*b)[:0]
 		if cap(*b) > keepBytes {
 			*b = nil

@@ -14,7 +14,8 @@ import (
 type bridge interface {
 	// Request appends the provider's body for the client's.
 	Request(dst []byte, in *wire.Request, model string) ([]byte, error)
-	// Answer appends the client's answer for the provider's, and says what the provider says it used.
+	// Answer appends the client's answer for the provider's, and says what the provider says it used. An error that is a
+	// *provider.Refusal says that the answer is one.
 	Answer(dst, body []byte) ([]byte, wire.Usage, error)
 	// Filter stands before the client's filter and feeds it with the client's events.
 	Filter(next stream.Filter) stream.Filter
@@ -23,14 +24,14 @@ type bridge interface {
 // bridgeTo finds what stands between the client's call and what the deployment speaks, and the operation that it is
 // there. Chat completions are the middle: every client's wire has a way to them, every provider's wire one from them.
 func (c *call) bridgeTo(t *provider.Target) (bridge, provider.Op, error) {
-	if t.Speaks(c.op) {
+	if t.Speaks(provider.PathOf{Op: c.op, Model: c.sent.model, Stream: c.stream}) {
 		return nil, c.op, nil
 	}
 	in, err := c.toChat(t)
 	if err != nil {
 		return nil, c.op, err
 	}
-	if t.Speaks(provider.Chat) {
+	if t.Speaks(provider.PathOf{Op: provider.Chat, Model: c.sent.model, Stream: c.stream}) {
 		return in, provider.Chat, nil
 	}
 	out, op, err := c.fromChat(t)
@@ -54,10 +55,10 @@ func (c *call) toChat(t *provider.Target) (bridge, error) {
 
 // fromChat is the way from chat completions to the provider's wire.
 func (c *call) fromChat(t *provider.Target) (bridge, provider.Op, error) {
-	dropParams, allowed := c.dropParams || t.DropParams, slices.Concat(c.allowed, t.Allowed)
-	switch t.Provider.Wire() {
+	allowed := slices.Concat(c.allowed, t.Allowed)
+	switch c.sent.wire {
 	case provider.Anthropic:
-		return &anthropic.FromChat{Now: c.p.Now, ID: c.id, DropParams: dropParams, Allowed: allowed}, provider.Messages, nil
+		return &anthropic.FromChat{Now: c.p.Now, ID: c.id, DropParams: c.dropsParams(), Allowed: allowed}, provider.Messages, nil
 	default:
 		return nil, c.op, provider.ErrNoSuchOp
 	}

@@ -33,16 +33,15 @@ func (c *call) countTokens() *failure {
 func (c *call) askCount() (int64, bool) {
 	d := c.match.Deployments[0]
 	target, err := c.p.targets.Target(d)
-	if err != nil || target.Provider.Wire() != provider.Anthropic || c.match.Wildcard {
+	if err != nil || c.match.Wildcard || !target.Speaks(provider.PathOf{Op: c.op, Model: d.Model}) {
 		return 0, false
 	}
 	c.sent.target, c.sent.model = target, d.Model
-	req, f := c.prepare()
+	req, f := c.prepare(c.p.Now().Add(countPatience))
 	if f != nil {
 		return 0, false
 	}
 	c.follow()
-	req.Deadline = c.p.Now().Add(countPatience)
 	resp, err := c.p.transport.Do(&c.flight, req)
 	if err != nil {
 		return 0, false

@@ -1,12 +1,14 @@
 package proxy
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"gatehouse/proxy/provider"
 	"gatehouse/proxy/provider/anthropic"
@@ -14,7 +16,7 @@ import (
 )
 
 // prepare makes the request of this attempt out of the client's body: what must change, and nothing else.
-func (c *call) prepare() (*provider.Request, *failure) {
+func (c *call) prepare(deadline time.Time) (*provider.Request, *failure) {
 	t, s := c.sent.target, c.s
 	body := &s.req
 	body.Reset()
@@ -22,13 +24,20 @@ func (c *call) prepare() (*provider.Request, *failure) {
 	if f := c.override(body); f != nil {
 		return nil, f
 	}
+	c.defaults(body)
+	c.sent.wire = t.Provider.Wire(t, c.sent.model)
 	b, op, err := c.bridgeTo(t)
 	if err != nil {
 		return nil, refusedOp(err)
 	}
 	c.sent.op = op
 	if c.sent.bridge = b; b != nil {
-		if s.other, err = b.Request(s.other[:0], body, c.sent.model); err != nil {
+		// A bridge reads the body as it is now, edits and all.
+		s.edited = body.Append(s.edited[:0])
+		if err := s.whole.Parse(s.edited); err != nil {
+			return nil, refusedByBody(err)
+		}
+		if s.other, err = b.Request(s.other[:0], &s.whole, c.sent.model); err != nil {
 			return nil, refusedByBody(err)
 		}
 		body = &s.moved
@@ -39,12 +48,27 @@ func (c *call) prepare() (*provider.Request, *failure) {
 	if err := c.edit(body, op); err != nil {
 		return nil, refusedByBody(err)
 	}
-	if s.head, err = t.AppendHead(s.head[:0], op, c.sent.model); err != nil {
+	at := provider.PathOf{Op: op, Model: c.sent.model, Stream: c.stream}
+	if s.head, err = t.AppendHead(s.head[:0], at); err != nil {
 		return nil, refusedOp(err)
 	}
 	parts, size := body.Parts()
-	c.sent.req = provider.Request{Host: t.Host, Head: s.head, Extra: c.extraHead(), Body: parts, Size: size}
+	extra := c.extraHead()
+	if t.Credential != nil {
+		call := provider.Unsigned{Host: t.Base.Name, Path: requestPath(s.head), Body: parts, Now: c.p.Now(), Deadline: deadline}
+		if extra, err = t.Credential.Append(extra, &call); err != nil {
+			return nil, fail(upstreamAuth, "the deployment of this model has no valid credential now").because(err)
+		}
+	}
+	c.sent.req = provider.Request{Host: t.Host, Head: s.head, Extra: extra, Body: parts, Size: size, Deadline: deadline}
 	return &c.sent.req, nil
+}
+
+// requestPath is the path of a request line, with its query.
+func requestPath(head []byte) string {
+	line, _, _ := bytes.Cut(head, []byte(" HTTP/1.1\r\n"))
+	_, path, _ := bytes.Cut(line, []byte(" "))
+	return string(path)
 }
 
 func refusedOp(err error) *failure {
@@ -58,34 +82,42 @@ func (c *call) dropPrivate(body *wire.Request) {
 	body.DropPrivate(c.cfg.ForwardMeta || c.wire == provider.Anthropic)
 }
 
-// edit changes a body of the provider's wire for this deployment.
-func (c *call) edit(body *wire.Request, op provider.Op) error {
+// defaults puts the deployment's own parameters into a body of the client's wire, where the client says nothing, and
+// leaves out what is to be dropped.
+func (c *call) defaults(body *wire.Request) {
 	t := c.sent.target
-	name := t.ModelJSON
-	if c.sent.model != t.Deployment.Model {
-		name = wire.AppendString(nil, c.sent.model)
-	}
-	if t.Provider.Wire() != provider.Gemini && t.Provider.Wire() != provider.BedrockConverse { // they have it in the path
-		body.SetField(wire.Model, name)
-	}
 	for _, p := range t.Defaults {
 		if !body.Object.Has(p.Name) {
 			body.Add(p.Name, p.Value)
 		}
 	}
-	if c.stream && (op == provider.Chat || op == provider.Completion) && !t.NoUsageOpt {
-		askUsage(body)
-	}
-	c.capOutput(body, op)
+	c.capOutput(body, c.op)
 	for _, list := range [...][]string{t.Drop, c.drop} {
 		for _, name := range list {
 			dropPath(body, name)
 		}
 	}
+}
+
+// edit changes a body of the provider's wire for this deployment.
+func (c *call) edit(body *wire.Request, op provider.Op) error {
+	t := c.sent.target
+	if c.sent.wire.NamesModel() {
+		name := t.ModelJSON
+		if c.sent.model != t.Deployment.Model {
+			name = wire.AppendString(nil, c.sent.model)
+		}
+		body.SetField(wire.Model, name)
+	}
+	if c.stream && (op == provider.Chat || op == provider.Completion) && !t.NoUsageOpt {
+		askUsage(body)
+	}
 	return t.Provider.Edit(t, body, &provider.Edits{ //nolint:wrapcheck // its text is for the caller as it is
-		Op: op, Model: c.sent.model, Stream: c.stream, DropParams: c.dropParams || t.DropParams, Allowed: slices.Concat(c.allowed, t.Allowed),
+		Op: op, Model: c.sent.model, Stream: c.stream, DropParams: c.dropsParams(), Allowed: slices.Concat(c.allowed, t.Allowed),
 	})
 }
+
+func (c *call) dropsParams() bool { return c.dropParams || c.sent.target.DropParams }
 
 // askUsage makes the provider report usage at the end of a stream, whatever the client asked for.
 func askUsage(body *wire.Request) {
@@ -210,12 +242,12 @@ func (c *call) extraHead() []byte {
 		}
 	}
 	h := &c.ctx.Request.Header
-	if c.sent.target.Provider.Wire() == provider.Anthropic && c.wire == provider.Anthropic {
+	if c.sent.wire == provider.Anthropic && c.wire == provider.Anthropic {
 		add("Anthropic-Version", orBytes(h.Peek("Anthropic-Version"), []byte(anthropic.Version)))
 		if beta := h.Peek("Anthropic-Beta"); len(beta) > 0 {
 			add("Anthropic-Beta", beta)
 		}
-	} else if c.sent.target.Provider.Wire() == provider.Anthropic {
+	} else if c.sent.wire == provider.Anthropic {
 		add("Anthropic-Version", []byte(anthropic.Version))
 	}
 	if c.cfg.ForwardOrg && len(c.head.organization) > 0 {

@@ -61,21 +61,32 @@ type Wire uint8
 const (
 	OpenAI Wire = iota
 	Anthropic
-	Gemini
-	BedrockConverse
+	Gemini          // Google's generateContent
+	BedrockConverse // AWS
+	Cohere          // v2
 )
+
+// NamesModel says whether a body of this wire names its model; in the others the path does.
+func (w Wire) NamesModel() bool { return w != Gemini && w != BedrockConverse }
 
 // Provider is one provider's wire. Implementations keep no state and are safe for concurrent use.
 type Provider interface {
-	// Wire is what the provider speaks.
-	Wire() Wire
+	// Wire is what the provider speaks where this model is concerned.
+	Wire(t *Target, model string) Wire
 	// Ready compiles a deployment. The error says, fit for an operator, why it can never serve.
 	Ready(d *models.Deployment) (*Target, error)
-	// Path appends the request path of an operation, after the base; "" with an error when it has none.
-	Path(t *Target, dst []byte, op Op, model string) ([]byte, error)
+	// Path appends the request path of an operation, after the base; ErrNoSuchOp when it does not offer this on its own wire.
+	Path(t *Target, dst []byte, c PathOf) ([]byte, error)
 	// Edit makes a body of the provider's wire the one that this deployment takes: renamed and dropped parameters.
 	// The model and the gateway's own fields are done already. Errors: *wire.BadField for an unsupported parameter.
 	Edit(t *Target, body *wire.Request, e *Edits) error
+}
+
+// PathOf is what a path may depend on.
+type PathOf struct {
+	Op     Op
+	Model  string // at the provider
+	Stream bool
 }
 
 // Edits is what Provider.Edit must know of a call.
@@ -128,13 +139,20 @@ type Target struct {
 	DropParams   bool
 	Drop         []string // parameters that are always left out
 	Allowed      []string
-	Custom       price.Price // the deployment's own price; not Known when it has none
-	speaks       [ops]bool
-	heads        [ops][]byte // request line and header lines, where no path depends on the model
+	Custom       price.Price    // the deployment's own price; not Known when it has none
+	Credential   Credential     // makes header lines that depend on the time or on the call; nil: Head has all
+	heads        [2][ops][]byte // plain and streamed: request line and header lines, where no path depends on the model
 }
 
 // Speaks says whether the provider offers the operation on its own wire.
-func (t *Target) Speaks(op Op) bool { return t.speaks[op] }
+func (t *Target) Speaks(c PathOf) bool {
+	if t.heads[side(c.Stream)][c.Op] != nil {
+		return true
+	}
+	var room [256]byte
+	_, err := t.Provider.Path(t, room[:0], c)
+	return err == nil
+}
 
 // Param is a default parameter of a deployment: JSON.
 type Param struct {
@@ -195,17 +213,24 @@ func AppendHeader(dst []byte, name, value string) ([]byte, error) {
 }
 
 // AppendHead appends the request line and the header lines for one operation on this target.
-func (t *Target) AppendHead(dst []byte, op Op, model string) ([]byte, error) {
-	if h := t.heads[op]; h != nil {
+func (t *Target) AppendHead(dst []byte, c PathOf) ([]byte, error) {
+	if h := t.heads[side(c.Stream)][c.Op]; h != nil {
 		return append(dst, h...), nil
 	}
-	return t.buildHead(dst, op, model)
+	return t.buildHead(dst, c)
 }
 
-func (t *Target) buildHead(dst []byte, op Op, model string) ([]byte, error) {
+func side(stream bool) int {
+	if stream {
+		return 1
+	}
+	return 0
+}
+
+func (t *Target) buildHead(dst []byte, c PathOf) ([]byte, error) {
 	dst = append(dst, "POST "...)
 	dst = append(dst, t.Base.Path...)
-	dst, err := t.Provider.Path(t, dst, op, model)
+	dst, err := t.Provider.Path(t, dst, c)
 	if err != nil {
 		return dst, err
 	}
@@ -223,11 +248,12 @@ func (t *Target) buildHead(dst []byte, op Op, model string) ([]byte, error) {
 // prepare builds the heads that do not depend on the model.
 func (t *Target) prepare() {
 	for op := range ops {
-		a, errA := t.buildHead(nil, op, "a")
-		b, errB := t.buildHead(nil, op, "b")
-		t.speaks[op] = errA == nil
-		if errA == nil && errB == nil && string(a) == string(b) {
-			t.heads[op] = a
+		for _, stream := range [...]bool{false, true} {
+			a, errA := t.buildHead(nil, PathOf{Op: op, Model: t.Deployment.Model, Stream: stream})
+			b, errB := t.buildHead(nil, PathOf{Op: op, Model: t.Deployment.Model + "2", Stream: stream})
+			if errA == nil && errB == nil && string(a) == string(b) {
+				t.heads[side(stream)][op] = a
+			}
 		}
 	}
 }

@@ -40,6 +40,97 @@ type Refusal struct {
 	RetryAfter time.Duration // 0 = not said
 }
 
+// Error is the provider's message; a Refusal travels as an error where an answer turns out to be one.
+func (r *Refusal) Error() string { return r.Message }
+
+// ParseHidden reads an error that came under a good status or inside a stream: its own code or type tells what kind it is.
+func ParseHidden(body []byte) *Refusal {
+	status := fasthttp.StatusBadGateway
+	failure := body
+	if inner := wire.Lookup(body, "error"); wire.IsObject(inner) {
+		failure = inner
+	}
+	for _, name := range [...]string{"code", "status", "type", "http_code"} {
+		raw := wire.Lookup(failure, name)
+		if n, ok := wire.Int(raw); ok && n >= 400 && n < 600 {
+			status = int(n)
+			break
+		}
+		if s, ok := wire.String(raw); ok {
+			if n := statusOf(s); n > 0 {
+				status = n
+				break
+			}
+		}
+	}
+	return ParseRefusal(status, body)
+}
+
+// statusOf is the HTTP status that an error's type or code stands for; 0 when it is not known.
+func statusOf(word string) int {
+	if n, err := strconv.Atoi(word); err == nil && n >= 400 && n < 600 {
+		return n
+	}
+	switch word {
+	// Anthropic Messages API, errors, 2025-06
+	case "invalid_request_error":
+		return fasthttp.StatusBadRequest
+	case "authentication_error":
+		return fasthttp.StatusUnauthorized
+	case "permission_error":
+		return fasthttp.StatusForbidden
+	case "not_found_error":
+		return fasthttp.StatusNotFound
+	case "request_too_large":
+		return fasthttp.StatusRequestEntityTooLarge
+	case "rate_limit_error", "rate_limit_exceeded", "insufficient_quota":
+		return fasthttp.StatusTooManyRequests
+	case "timeout_error":
+		return fasthttp.StatusGatewayTimeout
+	case "api_error", "server_error":
+		return fasthttp.StatusInternalServerError
+	case "overloaded_error":
+		return 529
+	// google.rpc.Code
+	case "INVALID_ARGUMENT", "FAILED_PRECONDITION":
+		return fasthttp.StatusBadRequest
+	case "UNAUTHENTICATED":
+		return fasthttp.StatusUnauthorized
+	case "PERMISSION_DENIED":
+		return fasthttp.StatusForbidden
+	case "NOT_FOUND":
+		return fasthttp.StatusNotFound
+	case "RESOURCE_EXHAUSTED":
+		return fasthttp.StatusTooManyRequests
+	case "UNAVAILABLE":
+		return fasthttp.StatusServiceUnavailable
+	case "DEADLINE_EXCEEDED":
+		return fasthttp.StatusGatewayTimeout
+	case "INTERNAL":
+		return fasthttp.StatusInternalServerError
+	// Bedrock Runtime, exceptions of ConverseStream
+	case "throttlingException", "ThrottlingException", "ModelNotReadyException":
+		return fasthttp.StatusTooManyRequests
+	case "validationException", "ValidationException":
+		return fasthttp.StatusBadRequest
+	case "AccessDeniedException":
+		return fasthttp.StatusForbidden
+	case "ResourceNotFoundException":
+		return fasthttp.StatusNotFound
+	case "modelTimeoutException", "ModelTimeoutException":
+		return fasthttp.StatusRequestTimeout
+	case "modelStreamErrorException", "ModelErrorException":
+		return fasthttp.StatusBadGateway
+	case "internalServerException", "InternalServerException":
+		return fasthttp.StatusInternalServerError
+	case "serviceUnavailableException", "ServiceUnavailableException":
+		return fasthttp.StatusServiceUnavailable
+	case "content_filter", "content_policy_violation", "context_length_exceeded":
+		return fasthttp.StatusBadRequest
+	}
+	return 0
+}
+
 // maxErrorBody is what is read of an error answer.
 const maxErrorBody = 64 << 10
 

@@ -102,6 +102,11 @@ func (r *Registry) make(d *models.Deployment) (*Target, error) {
 		dialer = r.trusted
 	}
 	t.Host = r.client.Host(t.Base.Addr, t.Base.TLS, dialer)
+	if a, ok := p.(Authorizer); ok {
+		if t.Credential, err = a.Credential(t, r.env(dialer, d.FromConfig)); err != nil {
+			return nil, fmt.Errorf("credential: %w", err)
+		}
+	}
 	t.prepare()
 	return t, nil
 }

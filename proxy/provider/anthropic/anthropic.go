@@ -30,7 +30,7 @@ type Provider struct{}
 func New() Provider { return Provider{} }
 
 // Wire is Anthropic's own.
-func (Provider) Wire() provider.Wire { return provider.Anthropic }
+func (Provider) Wire(*provider.Target, string) provider.Wire { return provider.Anthropic }
 
 // Ready compiles a deployment: the key goes into x-api-key, a token (ANTHROPIC_AUTH_TOKEN) into Authorization.
 func (Provider) Ready(d *models.Deployment) (*provider.Target, error) {
@@ -61,8 +61,8 @@ func (Provider) Ready(d *models.Deployment) (*provider.Target, error) {
 }
 
 // Path appends the path of an operation.
-func (Provider) Path(_ *provider.Target, dst []byte, op provider.Op, _ string) ([]byte, error) {
-	switch op {
+func (Provider) Path(_ *provider.Target, dst []byte, c provider.PathOf) ([]byte, error) {
+	switch c.Op {
 	case provider.Messages:
 		return append(dst, "/v1/messages"...), nil
 	case provider.CountTokens:
@@ -99,51 +99,4 @@ func stopReason(finish string) string {
 		return "refusal"
 	}
 	return "end_turn"
-}
-
-// object builds a JSON object.
-type object struct{ b []byte }
-
-func (o *object) name(name string) {
-	if len(o.b) == 0 {
-		o.b = append(o.b, '{')
-	} else {
-		o.b = append(o.b, ',')
-	}
-	o.b = wire.AppendString(o.b, name)
-	o.b = append(o.b, ':')
-}
-
-// raw adds a member whose value is JSON already; an empty value adds nothing.
-func (o *object) raw(name string, value []byte) {
-	if len(value) > 0 {
-		o.name(name)
-		o.b = append(o.b, value...)
-	}
-}
-
-// text adds a string.
-func (o *object) text(name, value string) {
-	o.name(name)
-	o.b = wire.AppendString(o.b, value)
-}
-
-// bytes ends the object.
-func (o *object) bytes() []byte {
-	if len(o.b) == 0 {
-		return []byte("{}")
-	}
-	return append(o.b, '}')
-}
-
-// list joins JSON values.
-func list(items [][]byte) []byte {
-	out := []byte{'['}
-	for i, item := range items {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(out, item...)
-	}
-	return append(out, ']')
 }

@@ -23,7 +23,7 @@ type FromChat struct {
 
 // Request appends the Messages request for a chat request. Errors: *wire.BadField, *provider.UnsupportedParam.
 func (f *FromChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, error) {
-	var o object
+	var o wire.Builder
 	var choice, parallel []byte
 	tokens := false
 	for i := range in.Len() {
@@ -42,28 +42,28 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, erro
 			if err != nil {
 				return dst, err
 			}
-			o.raw("system", system)
-			o.raw("messages", messages)
+			o.Raw("system", system)
+			o.Raw("messages", messages)
 		case "max_tokens", "max_completion_tokens":
 			if !tokens {
 				tokens = true
-				o.raw("max_tokens", raw)
+				o.Raw("max_tokens", raw)
 			}
 		case "stop":
-			o.raw("stop_sequences", stops(raw))
+			o.Raw("stop_sequences", stops(raw))
 		case "temperature":
-			o.raw("temperature", capped(raw))
+			o.Raw("temperature", capped(raw))
 		case "user":
-			var user object
-			user.raw("user_id", raw)
-			o.raw("metadata", user.bytes())
+			var user wire.Builder
+			user.Raw("user_id", raw)
+			o.Raw("metadata", user.Bytes())
 		case "metadata":
 		case "tools":
 			tools, err := toolsOf(raw)
 			if err != nil {
 				return dst, err
 			}
-			o.raw("tools", tools)
+			o.Raw("tools", tools)
 		case "tool_choice":
 			choice = raw
 		case "parallel_tool_calls":
@@ -73,15 +73,15 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, erro
 				return dst, err
 			}
 		default:
-			o.raw(name, raw) // stream, top_p, top_k, thinking and whatever the API will learn
+			o.Raw(name, raw) // stream, top_p, top_k, thinking and whatever the API will learn
 		}
 	}
 	if !tokens {
-		o.raw("max_tokens", strconv.AppendInt(nil, DefaultMaxTokens, 10))
+		o.Raw("max_tokens", strconv.AppendInt(nil, DefaultMaxTokens, 10))
 	}
-	o.raw("tool_choice", toolChoice(choice, parallel))
+	o.Raw("tool_choice", toolChoice(choice, parallel))
 	output(&o, in)
-	return append(dst, o.bytes()...), nil
+	return append(dst, o.Bytes()...), nil
 }
 
 // unsupported refuses a parameter unless its value asks for nothing or dropping is on.
@@ -94,25 +94,25 @@ func (f *FromChat) unsupported(name string, raw []byte) error {
 }
 
 // output adds what is said about the form of the answer and the effort put into it.
-func output(o *object, in *wire.Request) {
-	var config object
+func output(o *wire.Builder, in *wire.Request) {
+	var config wire.Builder
 	if i := in.Find("response_format"); i >= 0 && !in.Dropped(i) {
 		raw := in.Raw(i)
 		if kind, _ := wire.String(wire.Lookup(raw, "type")); kind == "json_schema" {
-			var format object
-			format.text("type", "json_schema")
-			format.raw("schema", wire.Lookup(raw, "json_schema", "schema"))
-			config.raw("format", format.bytes())
+			var format wire.Builder
+			format.Text("type", "json_schema")
+			format.Raw("schema", wire.Lookup(raw, "json_schema", "schema"))
+			config.Raw("format", format.Bytes())
 		}
 	}
 	if i := in.Find("reasoning_effort"); i >= 0 && !in.Dropped(i) {
 		effort, _ := wire.String(in.Raw(i))
 		if budget := map[string]int64{"low": 1024, "medium": 2048, "high": 4096}[effort]; budget > 0 && in.Find("thinking") < 0 {
-			o.raw("thinking", fmt.Appendf(nil, `{"type":"enabled","budget_tokens":%d}`, budget))
+			o.Raw("thinking", fmt.Appendf(nil, `{"type":"enabled","budget_tokens":%d}`, budget))
 		}
 	}
-	if len(config.b) > 0 {
-		o.raw("output_config", config.bytes())
+	if !config.Empty() {
+		o.Raw("output_config", config.Bytes())
 	}
 }
 
@@ -132,7 +132,7 @@ func stops(raw []byte) []byte {
 	if len(items) == 0 {
 		return nil
 	}
-	return list(items)
+	return wire.List(items)
 }
 
 // capped is a temperature, of which OpenAI knows twice as much.
@@ -155,27 +155,27 @@ func toolsOf(raw []byte) ([]byte, error) {
 			items = append(items, e) // a hosted tool in Anthropic's own form
 			return
 		}
-		var t object
-		t.raw("name", wire.Lookup(fn, "name"))
+		var t wire.Builder
+		t.Raw("name", wire.Lookup(fn, "name"))
 		if wire.Lookup(fn, "name") == nil && err == nil {
 			err = &wire.BadField{Field: "tools", Message: fmt.Sprintf("tools[%d].function has no name", at)}
 		}
 		if d := wire.Lookup(fn, "description"); !wire.Null(d) {
-			t.raw("description", d)
+			t.Raw("description", d)
 		}
-		t.raw("input_schema", schema(wire.Lookup(fn, "parameters")))
+		t.Raw("input_schema", schema(wire.Lookup(fn, "parameters")))
 		for _, from := range [...][]byte{e, fn} {
 			if cc := wire.Lookup(from, "cache_control"); cc != nil {
-				t.raw("cache_control", cc)
+				t.Raw("cache_control", cc)
 				break
 			}
 		}
-		items = append(items, t.bytes())
+		items = append(items, t.Bytes())
 	})
 	if err != nil || len(items) == 0 {
 		return nil, err
 	}
-	return list(items), nil
+	return wire.List(items), nil
 }
 
 // schema makes sure that a tool's parameters are an object.
@@ -195,31 +195,31 @@ func schema(raw []byte) []byte {
 }
 
 func toolChoice(choice, parallel []byte) []byte {
-	var o object
+	var o wire.Builder
 	switch s, _ := wire.String(choice); {
 	case s == "auto":
-		o.text("type", "auto")
+		o.Text("type", "auto")
 	case s == "none":
-		o.text("type", "none")
+		o.Text("type", "none")
 	case s == "required":
-		o.text("type", "any")
+		o.Text("type", "any")
 	case wire.IsObject(choice):
 		name := wire.Lookup(choice, "function", "name")
 		if name == nil {
 			return choice
 		}
-		o.text("type", "tool")
-		o.raw("name", name)
+		o.Text("type", "tool")
+		o.Raw("name", name)
 	default:
 		if string(parallel) != "false" {
 			return nil
 		}
-		o.text("type", "auto")
+		o.Text("type", "auto")
 	}
 	if string(parallel) == "false" {
-		o.raw("disable_parallel_tool_use", []byte("true"))
+		o.Raw("disable_parallel_tool_use", []byte("true"))
 	}
-	return o.bytes()
+	return o.Bytes()
 }
 
 // turn is one message under construction.
@@ -290,15 +290,15 @@ func turns(raw []byte) (system, messages []byte, err error) {
 			continue // nothing but empty text, which the API refuses
 		}
 		slices.SortStableFunc(t.blocks, func(a, b []byte) int { return order(a) - order(b) })
-		var o object
-		o.text("role", t.role)
-		o.raw("content", list(t.blocks))
-		items = append(items, o.bytes())
+		var o wire.Builder
+		o.Text("role", t.role)
+		o.Raw("content", wire.List(t.blocks))
+		items = append(items, o.Bytes())
 	}
 	if len(systems) > 0 {
-		system = list(systems)
+		system = wire.List(systems)
 	}
-	return system, list(items), nil
+	return system, wire.List(items), nil
 }
 
 // order puts tool results before anything else.
@@ -356,13 +356,13 @@ func parts(content []byte, at int) ([][]byte, error) {
 }
 
 func textBlock(raw, cache []byte) []byte {
-	var o object
-	o.text("type", "text")
-	o.raw("text", raw)
+	var o wire.Builder
+	o.Text("type", "text")
+	o.Raw("text", raw)
 	if !wire.Null(cache) {
-		o.raw("cache_control", cache)
+		o.Raw("cache_control", cache)
 	}
-	return o.bytes()
+	return o.Bytes()
 }
 
 func partOf(part []byte, at int) ([]byte, error) {
@@ -391,12 +391,12 @@ func partOf(part []byte, at int) ([]byte, error) {
 			return media("document", data, cache), nil
 		}
 		if id := wire.Lookup(file, "file_id"); id != nil {
-			var source, o object
-			source.text("type", "file")
-			source.raw("file_id", id)
-			o.text("type", "document")
-			o.raw("source", source.bytes())
-			return o.bytes(), nil
+			var source, o wire.Builder
+			source.Text("type", "file")
+			source.Raw("file_id", id)
+			o.Text("type", "document")
+			o.Raw("source", source.Bytes())
+			return o.Bytes(), nil
 		}
 		return nil, badMessage(at, "has a file without data or id")
 	case "input_audio":
@@ -409,22 +409,22 @@ func partOf(part []byte, at int) ([]byte, error) {
 
 // media makes an image or document of a data URL or of a web address.
 func media(kind, url string, cache []byte) []byte {
-	var source, o object
+	var source, o wire.Builder
 	if rest, ok := strings.CutPrefix(url, "data:"); ok {
 		mediaType, data, _ := strings.Cut(rest, ",")
-		source.text("type", "base64")
-		source.text("media_type", strings.TrimSuffix(mediaType, ";base64"))
-		source.text("data", data)
+		source.Text("type", "base64")
+		source.Text("media_type", strings.TrimSuffix(mediaType, ";base64"))
+		source.Text("data", data)
 	} else {
-		source.text("type", "url")
-		source.text("url", url)
+		source.Text("type", "url")
+		source.Text("url", url)
 	}
-	o.text("type", kind)
-	o.raw("source", source.bytes())
+	o.Text("type", kind)
+	o.Raw("source", source.Bytes())
 	if !wire.Null(cache) {
-		o.raw("cache_control", cache)
+		o.Raw("cache_control", cache)
 	}
-	return o.bytes()
+	return o.Bytes()
 }
 
 // spoken is an assistant's turn: thinking first, then text, then the tools it called.
@@ -449,12 +449,12 @@ func spoken(m, content []byte, at int) ([][]byte, error) {
 			}
 			return
 		}
-		var o object
-		o.text("type", "tool_use")
-		o.raw("id", wire.Lookup(call, "id"))
-		o.raw("name", wire.Lookup(call, "function", "name"))
-		o.raw("input", []byte(arguments))
-		blocks = append(blocks, o.bytes())
+		var o wire.Builder
+		o.Text("type", "tool_use")
+		o.Raw("id", wire.Lookup(call, "id"))
+		o.Raw("name", wire.Lookup(call, "function", "name"))
+		o.Raw("input", []byte(arguments))
+		blocks = append(blocks, o.Bytes())
 	})
 	return blocks, err
 }
@@ -465,18 +465,18 @@ func result(m, content []byte, at int) ([]byte, error) {
 	if id == nil {
 		return nil, badMessage(at, "answers a tool without tool_call_id")
 	}
-	var o object
-	o.text("type", "tool_result")
-	o.raw("tool_use_id", id)
+	var o wire.Builder
+	o.Text("type", "tool_result")
+	o.Raw("tool_use_id", id)
 	switch {
 	case wire.IsArray(content):
 		blocks, err := parts(content, at)
 		if err != nil {
 			return nil, err
 		}
-		o.raw("content", list(blocks))
+		o.Raw("content", wire.List(blocks))
 	case !wire.Null(content):
-		o.raw("content", content)
+		o.Raw("content", content)
 	}
-	return o.bytes(), nil
+	return o.Bytes(), nil
 }

@@ -26,14 +26,14 @@ func (f *FromChat) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 			s, _ := wire.String(wire.Lookup(block, "text"))
 			text += s
 		case "tool_use":
-			var fn, call object
-			fn.raw("name", wire.Lookup(block, "name"))
-			fn.text("arguments", string(compact(wire.Lookup(block, "input"))))
-			call.raw("index", strconv.AppendInt(nil, int64(len(calls)), 10))
-			call.raw("id", wire.Lookup(block, "id"))
-			call.text("type", "function")
-			call.raw("function", fn.bytes())
-			calls = append(calls, call.bytes())
+			var fn, call wire.Builder
+			fn.Raw("name", wire.Lookup(block, "name"))
+			fn.Text("arguments", string(compactObject(wire.Lookup(block, "input"))))
+			call.Raw("index", strconv.AppendInt(nil, int64(len(calls)), 10))
+			call.Raw("id", wire.Lookup(block, "id"))
+			call.Text("type", "function")
+			call.Raw("function", fn.Bytes())
+			calls = append(calls, call.Bytes())
 		case "thinking":
 			s, _ := wire.String(wire.Lookup(block, "thinking"))
 			thought += s
@@ -42,79 +42,63 @@ func (f *FromChat) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 			thinking = append(thinking, block)
 		}
 	})
-	var message, choice, out object
-	message.text("role", "assistant")
+	var message, choice, out wire.Builder
+	message.Text("role", "assistant")
 	if text == "" && len(calls) > 0 {
-		message.raw("content", []byte("null"))
+		message.Raw("content", []byte("null"))
 	} else {
-		message.text("content", text)
+		message.Text("content", text)
 	}
 	if thought != "" {
-		message.text("reasoning_content", thought)
+		message.Text("reasoning_content", thought)
 	}
 	if len(thinking) > 0 {
-		message.raw("thinking_blocks", list(thinking))
+		message.Raw("thinking_blocks", wire.List(thinking))
 	}
 	if len(calls) > 0 {
-		message.raw("tool_calls", list(calls))
+		message.Raw("tool_calls", wire.List(calls))
 	}
 	stop, _ := wire.String(wire.Lookup(body, "stop_reason"))
-	choice.raw("index", []byte("0"))
-	choice.raw("message", message.bytes())
-	choice.text("finish_reason", finishReason(stop))
+	choice.Raw("index", []byte("0"))
+	choice.Raw("message", message.Bytes())
+	choice.Text("finish_reason", finishReason(stop))
 	usage := wire.ReadAnthropicUsage(wire.Lookup(body, "usage"))
 	id, _ := wire.String(wire.Lookup(body, "id"))
-	out.text("id", "chatcmpl-"+id)
-	out.text("object", "chat.completion")
-	out.raw("created", strconv.AppendInt(nil, f.Now().Unix(), 10))
-	out.raw("model", wire.Lookup(body, "model"))
-	out.raw("choices", list([][]byte{choice.bytes()}))
+	out.Text("id", "chatcmpl-"+id)
+	out.Text("object", "chat.completion")
+	out.Raw("created", strconv.AppendInt(nil, f.Now().Unix(), 10))
+	out.Raw("model", wire.Lookup(body, "model"))
+	out.Raw("choices", wire.List([][]byte{choice.Bytes()}))
 	if usage.Seen {
-		out.raw("usage", chatUsage(usage))
+		out.Raw("usage", chatUsage(usage))
 	}
-	return append(dst, out.bytes()...), usage, nil
+	return append(dst, out.Bytes()...), usage, nil
 }
 
-// compact is JSON without white space between its tokens.
-func compact(raw []byte) []byte {
+// compactObject is wire.Compact of an object that may be missing.
+func compactObject(raw []byte) []byte {
 	if raw == nil {
 		return []byte("{}")
 	}
-	out := make([]byte, 0, len(raw))
-	inside := false
-	for i := 0; i < len(raw); i++ {
-		b := raw[i]
-		switch {
-		case inside && b == '\\' && i+1 < len(raw):
-			out = append(out, b, raw[i+1])
-			i++
-			continue
-		case b == '"':
-			inside = !inside
-		case !inside && (b == ' ' || b == '\n' || b == '\t' || b == '\r'):
-			continue
-		}
-		out = append(out, b)
-	}
-	return out
+	return wire.Compact(raw)
 }
 
 // chatUsage is usage in OpenAI's form, with LiteLLM's fields for the cache.
 func chatUsage(u wire.Usage) []byte {
 	c := u.Canonical()
 	n := func(v int64) []byte { return strconv.AppendInt(nil, v, 10) }
-	var o, in, out object
-	o.raw("prompt_tokens", n(c.InputTotal()))
-	o.raw("completion_tokens", n(c.OutputTotal()))
-	o.raw("total_tokens", n(c.InputTotal()+c.OutputTotal()))
-	in.raw("cached_tokens", n(c.InputCacheRead))
-	in.raw("cache_write_tokens", n(c.CacheWrite()))
-	o.raw("prompt_tokens_details", in.bytes())
-	out.raw("reasoning_tokens", n(c.OutputReasoning))
-	o.raw("completion_tokens_details", out.bytes())
-	o.raw("cache_read_input_tokens", n(c.InputCacheRead))
-	o.raw("cache_creation_input_tokens", n(c.CacheWrite()))
-	return o.bytes()
+	var o, in, out wire.Builder
+	o.Raw("prompt_tokens", n(c.InputTotal()))
+	o.Raw("completion_tokens", n(c.OutputTotal()))
+	o.Raw("total_tokens", n(c.InputTotal()+c.OutputTotal()))
+	in.Raw("cached_tokens", n(c.InputCacheRead))
+	in.Raw("cache_write_tokens", n(c.CacheWrite()))
+	o.Raw("prompt_tokens_details", in.Bytes())
+	out.Raw("reasoning_tokens", n(c.OutputReasoning))
+	o.Raw("completion_tokens_details", out.Bytes())
+	o.Raw("cache_read_input_tokens", n(c.InputCacheRead))
+	o.Raw("cache_creation_input_tokens", n(c.CacheWrite()))
+	return o.Bytes()
 }
 
 // Filter turns a Messages stream into chunks for next.
@@ -152,7 +136,7 @@ func (c *chunks) Event(ev stream.Event, out []byte) ([]byte, error) {
 		return out, errEvent
 	}
 	kind, _ := wire.String(a.Type())
-	var delta object
+	var delta wire.Builder
 	switch kind {
 	case "ping":
 		return append(out, ": ping\n\n"...), nil
@@ -165,8 +149,8 @@ func (c *chunks) Event(ev stream.Event, out []byte) ([]byte, error) {
 		return out, nil
 	case "message_start":
 		c.start(wire.Lookup(data, "message"))
-		delta.text("role", "assistant")
-		delta.text("content", "")
+		delta.Text("role", "assistant")
+		delta.Text("content", "")
 	case "content_block_start":
 		if !c.open(wire.Lookup(data, "content_block"), &delta) {
 			return out, nil
@@ -179,12 +163,12 @@ func (c *chunks) Event(ev stream.Event, out []byte) ([]byte, error) {
 		if c.kind != "thinking" || c.sign == "" {
 			return out, nil
 		}
-		var block object
-		block.text("type", "thinking")
-		block.text("thinking", string(c.thought))
-		block.text("signature", c.sign)
+		var block wire.Builder
+		block.Text("type", "thinking")
+		block.Text("thinking", string(c.thought))
+		block.Text("signature", c.sign)
 		c.thought, c.sign = c.thought[:0], ""
-		delta.raw("thinking_blocks", list([][]byte{block.bytes()}))
+		delta.Raw("thinking_blocks", wire.List([][]byte{block.Bytes()}))
 	case "message_delta":
 		return c.stop(wire.Lookup(data, "delta"), a.UsageRaw(), out)
 	case "message_stop":
@@ -192,7 +176,7 @@ func (c *chunks) Event(ev stream.Event, out []byte) ([]byte, error) {
 	default:
 		return out, nil
 	}
-	return c.pass(delta.bytes(), nil, nil, out)
+	return c.pass(delta.Bytes(), nil, nil, out)
 }
 
 func (c *chunks) start(message []byte) {
@@ -205,26 +189,26 @@ func (c *chunks) start(message []byte) {
 }
 
 // open begins a block; true when there is something to say about it.
-func (c *chunks) open(block []byte, delta *object) bool {
+func (c *chunks) open(block []byte, delta *wire.Builder) bool {
 	c.kind, _ = wire.String(wire.Lookup(block, "type"))
 	switch c.kind {
 	case "tool_use":
 		c.tool++
-		var fn, call object
-		fn.raw("name", wire.Lookup(block, "name"))
-		fn.text("arguments", "")
-		call.raw("index", strconv.AppendInt(nil, c.tool, 10))
-		call.raw("id", wire.Lookup(block, "id"))
-		call.text("type", "function")
-		call.raw("function", fn.bytes())
-		delta.raw("tool_calls", list([][]byte{call.bytes()}))
+		var fn, call wire.Builder
+		fn.Raw("name", wire.Lookup(block, "name"))
+		fn.Text("arguments", "")
+		call.Raw("index", strconv.AppendInt(nil, c.tool, 10))
+		call.Raw("id", wire.Lookup(block, "id"))
+		call.Text("type", "function")
+		call.Raw("function", fn.Bytes())
+		delta.Raw("tool_calls", wire.List([][]byte{call.Bytes()}))
 		return true
 	case "redacted_thinking":
-		delta.raw("thinking_blocks", list([][]byte{block}))
+		delta.Raw("thinking_blocks", wire.List([][]byte{block}))
 		return true
 	case "text":
 		if raw := wire.Lookup(block, "text"); len(raw) > len(`""`) {
-			delta.raw("content", raw)
+			delta.Raw("content", raw)
 			return true
 		}
 	}
@@ -232,21 +216,21 @@ func (c *chunks) open(block []byte, delta *object) bool {
 }
 
 // grow adds to a block; true when there is something to say about it.
-func (c *chunks) grow(d []byte, delta *object) bool {
+func (c *chunks) grow(d []byte, delta *wire.Builder) bool {
 	kind, _ := wire.String(wire.Lookup(d, "type"))
 	switch kind {
 	case "text_delta":
-		delta.raw("content", wire.Lookup(d, "text"))
+		delta.Raw("content", wire.Lookup(d, "text"))
 	case "input_json_delta":
-		var fn, call object
-		fn.raw("arguments", wire.Lookup(d, "partial_json"))
-		call.raw("index", strconv.AppendInt(nil, max(c.tool, 0), 10))
-		call.raw("function", fn.bytes())
-		delta.raw("tool_calls", list([][]byte{call.bytes()}))
+		var fn, call wire.Builder
+		fn.Raw("arguments", wire.Lookup(d, "partial_json"))
+		call.Raw("index", strconv.AppendInt(nil, max(c.tool, 0), 10))
+		call.Raw("function", fn.Bytes())
+		delta.Raw("tool_calls", wire.List([][]byte{call.Bytes()}))
 	case "thinking_delta":
 		raw := wire.Lookup(d, "thinking")
 		c.thought = wire.AppendText(c.thought, raw)
-		delta.raw("reasoning_content", raw)
+		delta.Raw("reasoning_content", raw)
 	case "signature_delta":
 		s, _ := wire.String(wire.Lookup(d, "signature"))
 		c.sign += s
@@ -276,26 +260,26 @@ func (c *chunks) stop(delta, usage, out []byte) ([]byte, error) {
 
 // pass gives one chunk to the next filter.
 func (c *chunks) pass(delta, finish, usage, out []byte) ([]byte, error) {
-	var o object
-	o.text("id", c.id)
-	o.text("object", "chat.completion.chunk")
-	o.raw("created", strconv.AppendInt(nil, c.created, 10))
-	o.raw("model", c.model)
+	var o wire.Builder
+	o.Text("id", c.id)
+	o.Text("object", "chat.completion.chunk")
+	o.Raw("created", strconv.AppendInt(nil, c.created, 10))
+	o.Raw("model", c.model)
 	if delta == nil {
-		o.raw("choices", []byte("[]"))
-		o.raw("usage", usage)
+		o.Raw("choices", []byte("[]"))
+		o.Raw("usage", usage)
 	} else {
-		var choice object
-		choice.raw("index", []byte("0"))
-		choice.raw("delta", delta)
+		var choice wire.Builder
+		choice.Raw("index", []byte("0"))
+		choice.Raw("delta", delta)
 		if finish == nil {
 			finish = []byte("null")
 		}
-		choice.raw("finish_reason", finish)
-		o.raw("choices", list([][]byte{choice.bytes()}))
+		choice.Raw("finish_reason", finish)
+		o.Raw("choices", wire.List([][]byte{choice.Bytes()}))
 	}
 	before := c.State().Usage
-	out, err := c.next.Event(stream.Event{Data: o.bytes()}, out)
+	out, err := c.next.Event(stream.Event{Data: o.Bytes()}, out)
 	if usage == nil {
 		c.State().Usage = before
 	}

@@ -22,7 +22,7 @@ type ToChat struct {
 
 // Request appends the chat request for a Messages request. Errors: *wire.BadField.
 func (t *ToChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, error) {
-	var o object
+	var o wire.Builder
 	var system, messages, choice []byte
 	for i := range in.Len() {
 		if in.Dropped(i) || wire.Null(in.Raw(i)) {
@@ -35,27 +35,27 @@ func (t *ToChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, error)
 		case "messages":
 			messages = raw
 		case "stop_sequences":
-			o.raw("stop", raw)
+			o.Raw("stop", raw)
 		case "max_tokens", "temperature", "top_p", "stream", "service_tier":
-			o.raw(name, raw)
+			o.Raw(name, raw)
 		case "metadata":
 			if id := wire.Lookup(raw, "user_id"); !wire.Null(id) {
-				o.raw("user", id)
+				o.Raw("user", id)
 			}
 		case "tools":
-			o.raw("tools", t.tools(raw))
+			o.Raw("tools", t.tools(raw))
 		case "tool_choice":
 			choice = raw
 		case "thinking":
-			o.raw("reasoning_effort", effort(raw))
+			o.Raw("reasoning_effort", effort(raw))
 		case "output_config":
 			if format := wire.Lookup(raw, "format"); wire.IsObject(format) {
-				var schema, rf object
-				schema.text("name", "answer")
-				schema.raw("schema", wire.Lookup(format, "schema"))
-				rf.text("type", "json_schema")
-				rf.raw("json_schema", schema.bytes())
-				o.raw("response_format", rf.bytes())
+				var schema, rf wire.Builder
+				schema.Text("name", "answer")
+				schema.Raw("schema", wire.Lookup(format, "schema"))
+				rf.Text("type", "json_schema")
+				rf.Raw("json_schema", schema.Bytes())
+				o.Raw("response_format", rf.Bytes())
 			}
 		}
 	}
@@ -63,9 +63,9 @@ func (t *ToChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, error)
 	if err != nil {
 		return dst, err
 	}
-	o.raw("messages", out)
+	o.Raw("messages", out)
 	t.choice(&o, choice)
-	return append(dst, o.bytes()...), nil
+	return append(dst, o.Bytes()...), nil
 }
 
 // effort turns a thinking budget into the word that OpenAI has for it.
@@ -116,42 +116,42 @@ func (t *ToChat) tools(raw []byte) []byte {
 			return // a tool that Anthropic itself runs
 		}
 		name, _ := wire.String(wire.Lookup(e, "name"))
-		var fn, tool object
-		fn.text("name", t.toolName(name))
+		var fn, tool wire.Builder
+		fn.Text("name", t.toolName(name))
 		if d := wire.Lookup(e, "description"); !wire.Null(d) {
-			fn.raw("description", d)
+			fn.Raw("description", d)
 		}
-		fn.raw("parameters", schema(wire.Lookup(e, "input_schema")))
-		tool.text("type", "function")
-		tool.raw("function", fn.bytes())
-		items = append(items, tool.bytes())
+		fn.Raw("parameters", schema(wire.Lookup(e, "input_schema")))
+		tool.Text("type", "function")
+		tool.Raw("function", fn.Bytes())
+		items = append(items, tool.Bytes())
 	})
 	if len(items) == 0 {
 		return nil
 	}
-	return list(items)
+	return wire.List(items)
 }
 
-func (t *ToChat) choice(o *object, raw []byte) {
+func (t *ToChat) choice(o *wire.Builder, raw []byte) {
 	if wire.Null(raw) {
 		return
 	}
 	kind, _ := wire.String(wire.Lookup(raw, "type"))
 	switch kind {
 	case "auto", "none":
-		o.text("tool_choice", kind)
+		o.Text("tool_choice", kind)
 	case "any":
-		o.text("tool_choice", "required")
+		o.Text("tool_choice", "required")
 	case "tool":
 		name, _ := wire.String(wire.Lookup(raw, "name"))
-		var fn, tool object
-		fn.text("name", t.toolName(name))
-		tool.text("type", "function")
-		tool.raw("function", fn.bytes())
-		o.raw("tool_choice", tool.bytes())
+		var fn, tool wire.Builder
+		fn.Text("name", t.toolName(name))
+		tool.Text("type", "function")
+		tool.Raw("function", fn.Bytes())
+		o.Raw("tool_choice", tool.Bytes())
 	}
 	if string(wire.Lookup(raw, "disable_parallel_tool_use")) == "true" {
-		o.raw("parallel_tool_calls", []byte("false"))
+		o.Raw("parallel_tool_calls", []byte("false"))
 	}
 }
 
@@ -176,14 +176,14 @@ func (t *ToChat) conversation(system, messages []byte) ([]byte, error) {
 			items = append(items, more...)
 		}
 	})
-	return list(items), err
+	return wire.List(items), err
 }
 
 func message(role string, content []byte) []byte {
-	var o object
-	o.text("role", role)
-	o.raw("content", content)
-	return o.bytes()
+	var o wire.Builder
+	o.Text("role", role)
+	o.Raw("content", content)
+	return o.Bytes()
 }
 
 // said is one message, which may become several: every tool's result is a message of its own.
@@ -254,11 +254,11 @@ func (t *ToChat) asked(content []byte, at int) ([][]byte, error) {
 					}
 				}
 			})
-			var o object
-			o.text("role", "tool")
-			o.raw("tool_call_id", wire.Lookup(b, "tool_use_id"))
-			o.text("content", text)
-			results = append(results, o.bytes())
+			var o wire.Builder
+			o.Text("role", "tool")
+			o.Raw("tool_call_id", wire.Lookup(b, "tool_use_id"))
+			o.Text("content", text)
+			results = append(results, o.Bytes())
 		case "text":
 			shown = append(shown, textBlock(wire.Lookup(b, "text"), nil))
 		case "image", "document":
@@ -268,7 +268,7 @@ func (t *ToChat) asked(content []byte, at int) ([][]byte, error) {
 		}
 	})
 	if len(shown) > 0 {
-		results = append(results, message("user", list(shown)))
+		results = append(results, message("user", wire.List(shown)))
 	}
 	return results, err
 }
@@ -290,18 +290,18 @@ func picture(block []byte, kind string) []byte {
 	default:
 		return nil
 	}
-	var inner, o object
+	var inner, o wire.Builder
 	if kind == "document" {
-		inner.text("filename", "document.pdf")
-		inner.text("file_data", url)
-		o.text("type", "file")
-		o.raw("file", inner.bytes())
-		return o.bytes()
+		inner.Text("filename", "document.pdf")
+		inner.Text("file_data", url)
+		o.Text("type", "file")
+		o.Raw("file", inner.Bytes())
+		return o.Bytes()
 	}
-	inner.text("url", url)
-	o.text("type", "image_url")
-	o.raw("image_url", inner.bytes())
-	return o.bytes()
+	inner.Text("url", url)
+	o.Text("type", "image_url")
+	o.Raw("image_url", inner.Bytes())
+	return o.Bytes()
 }
 
 // answered is an assistant's message.
@@ -327,32 +327,32 @@ func (t *ToChat) answered(content []byte, at int) ([][]byte, error) {
 			}
 		case "tool_use":
 			name, _ := wire.String(wire.Lookup(b, "name"))
-			var fn, call object
-			fn.text("name", t.toolName(name))
-			fn.text("arguments", string(compact(wire.Lookup(b, "input"))))
-			call.raw("id", wire.Lookup(b, "id"))
-			call.text("type", "function")
-			call.raw("function", fn.bytes())
-			calls = append(calls, call.bytes())
+			var fn, call wire.Builder
+			fn.Text("name", t.toolName(name))
+			fn.Text("arguments", string(compactObject(wire.Lookup(b, "input"))))
+			call.Raw("id", wire.Lookup(b, "id"))
+			call.Text("type", "function")
+			call.Raw("function", fn.Bytes())
+			calls = append(calls, call.Bytes())
 		}
 	})
-	var o object
-	o.text("role", "assistant")
+	var o wire.Builder
+	o.Text("role", "assistant")
 	if len(text) > 0 || len(calls) == 0 {
-		o.text("content", strings.Join(text, ""))
+		o.Text("content", strings.Join(text, ""))
 	} else {
-		o.raw("content", []byte("null"))
+		o.Raw("content", []byte("null"))
 	}
 	if t.KeepThinking && len(thinking) > 0 {
 		if len(thoughts) > 0 {
-			o.text("reasoning_content", strings.Join(thoughts, ""))
+			o.Text("reasoning_content", strings.Join(thoughts, ""))
 		}
-		o.raw("thinking_blocks", list(thinking))
+		o.Raw("thinking_blocks", wire.List(thinking))
 	}
 	if len(calls) > 0 {
-		o.raw("tool_calls", list(calls))
+		o.Raw("tool_calls", wire.List(calls))
 	}
-	return [][]byte{o.bytes()}, nil
+	return [][]byte{o.Bytes()}, nil
 }
 
 // thoughts are the thinking blocks of an answer: as the provider made them, or its reasoning as one block.
@@ -364,11 +364,11 @@ func thoughts(said []byte) [][]byte {
 	}
 	for _, name := range [...]string{"reasoning_content", "reasoning"} {
 		if raw := wire.Lookup(said, name); len(raw) > len(`""`) && raw[0] == '"' {
-			var o object
-			o.text("type", "thinking")
-			o.raw("thinking", raw)
-			o.text("signature", "")
-			return [][]byte{o.bytes()}
+			var o wire.Builder
+			o.Text("type", "thinking")
+			o.Raw("thinking", raw)
+			o.Text("signature", "")
+			return [][]byte{o.Bytes()}
 		}
 	}
 	return nil
@@ -402,23 +402,23 @@ func (t *ToChat) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 		if probe.Parse(input) != nil {
 			input = []byte("{}")
 		}
-		var o object
-		o.text("type", "tool_use")
-		o.raw("id", wire.Lookup(call, "id"))
-		o.text("name", t.original(name))
-		o.raw("input", input)
-		blocks = append(blocks, o.bytes())
+		var o wire.Builder
+		o.Text("type", "tool_use")
+		o.Raw("id", wire.Lookup(call, "id"))
+		o.Text("name", t.original(name))
+		o.Raw("input", input)
+		blocks = append(blocks, o.Bytes())
 	})
 	finish, _ := wire.String(wire.Lookup(choice, "finish_reason"))
 	usage := a.Usage()
-	var o object
-	o.text("id", "msg_"+t.ID)
-	o.text("type", "message")
-	o.text("role", "assistant")
-	o.raw("model", bytes.Clone(a.Model()))
-	o.raw("content", list(blocks))
-	o.text("stop_reason", stopReason(finish))
-	o.raw("stop_sequence", []byte("null"))
-	o.raw("usage", messageUsage(usage))
-	return append(dst, o.bytes()...), usage, nil
+	var o wire.Builder
+	o.Text("id", "msg_"+t.ID)
+	o.Text("type", "message")
+	o.Text("role", "assistant")
+	o.Raw("model", bytes.Clone(a.Model()))
+	o.Raw("content", wire.List(blocks))
+	o.Text("stop_reason", stopReason(finish))
+	o.Raw("stop_sequence", []byte("null"))
+	o.Raw("usage", messageUsage(usage))
+	return append(dst, o.Bytes()...), usage, nil
 }

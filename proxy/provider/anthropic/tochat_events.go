@@ -12,12 +12,12 @@ import (
 func messageUsage(u wire.Usage) []byte {
 	c := u.Canonical()
 	n := func(v int64) []byte { return strconv.AppendInt(nil, v, 10) }
-	var o object
-	o.raw("input_tokens", n(c.InputTotal()-c.InputCacheRead-c.CacheWrite()))
-	o.raw("cache_creation_input_tokens", n(c.CacheWrite()))
-	o.raw("cache_read_input_tokens", n(c.InputCacheRead))
-	o.raw("output_tokens", n(c.OutputTotal()))
-	return o.bytes()
+	var o wire.Builder
+	o.Raw("input_tokens", n(c.InputTotal()-c.InputCacheRead-c.CacheWrite()))
+	o.Raw("cache_creation_input_tokens", n(c.CacheWrite()))
+	o.Raw("cache_read_input_tokens", n(c.InputCacheRead))
+	o.Raw("output_tokens", n(c.OutputTotal()))
+	return o.Bytes()
 }
 
 // Filter turns chunks into the events of a Messages stream for next.
@@ -111,22 +111,22 @@ func (e *events) pass(name string, data, out []byte) ([]byte, error) {
 }
 
 func (e *events) start(out []byte) ([]byte, error) {
-	var usage, m, o object
-	usage.raw("input_tokens", strconv.AppendInt(nil, max(e.t.InputTokens, 0), 10))
-	usage.raw("cache_creation_input_tokens", []byte("0"))
-	usage.raw("cache_read_input_tokens", []byte("0"))
-	usage.raw("output_tokens", []byte("1"))
-	m.text("id", "msg_"+e.t.ID)
-	m.text("type", "message")
-	m.text("role", "assistant")
-	m.raw("model", e.answer.Model())
-	m.raw("content", []byte("[]"))
-	m.raw("stop_reason", []byte("null"))
-	m.raw("stop_sequence", []byte("null"))
-	m.raw("usage", usage.bytes())
-	o.text("type", "message_start")
-	o.raw("message", m.bytes())
-	return e.pass("message_start", o.bytes(), out)
+	var usage, m, o wire.Builder
+	usage.Raw("input_tokens", strconv.AppendInt(nil, max(e.t.InputTokens, 0), 10))
+	usage.Raw("cache_creation_input_tokens", []byte("0"))
+	usage.Raw("cache_read_input_tokens", []byte("0"))
+	usage.Raw("output_tokens", []byte("1"))
+	m.Text("id", "msg_"+e.t.ID)
+	m.Text("type", "message")
+	m.Text("role", "assistant")
+	m.Raw("model", e.answer.Model())
+	m.Raw("content", []byte("[]"))
+	m.Raw("stop_reason", []byte("null"))
+	m.Raw("stop_sequence", []byte("null"))
+	m.Raw("usage", usage.Bytes())
+	o.Text("type", "message_start")
+	o.Raw("message", m.Bytes())
+	return e.pass("message_start", o.Bytes(), out)
 }
 
 // block opens a block after closing the one before.
@@ -137,11 +137,11 @@ func (e *events) block(kind string, content, out []byte) ([]byte, error) {
 	}
 	e.index++
 	e.open = kind
-	var o object
-	o.text("type", "content_block_start")
-	o.raw("index", strconv.AppendInt(nil, e.index, 10))
-	o.raw("content_block", content)
-	return e.pass("content_block_start", o.bytes(), out)
+	var o wire.Builder
+	o.Text("type", "content_block_start")
+	o.Raw("index", strconv.AppendInt(nil, e.index, 10))
+	o.Raw("content_block", content)
+	return e.pass("content_block_start", o.Bytes(), out)
 }
 
 func (e *events) stopBlock(out []byte) ([]byte, error) {
@@ -149,10 +149,10 @@ func (e *events) stopBlock(out []byte) ([]byte, error) {
 		return out, nil
 	}
 	e.open = ""
-	var o object
-	o.text("type", "content_block_stop")
-	o.raw("index", strconv.AppendInt(nil, e.index, 10))
-	return e.pass("content_block_stop", o.bytes(), out)
+	var o wire.Builder
+	o.Text("type", "content_block_stop")
+	o.Raw("index", strconv.AppendInt(nil, e.index, 10))
+	return e.pass("content_block_stop", o.Bytes(), out)
 }
 
 // grow adds text to a block of that kind, which it opens if need be.
@@ -160,10 +160,10 @@ func (e *events) grow(out []byte, kind, delta, member string, raw []byte) ([]byt
 	raw = bytes.Clone(raw) // a view of the chunk, which the next filter does not keep
 	var err error
 	if e.open != kind {
-		var content object
-		content.text("type", kind)
-		content.text(member, "")
-		if out, err = e.block(kind, content.bytes(), out); err != nil {
+		var content wire.Builder
+		content.Text("type", kind)
+		content.Text(member, "")
+		if out, err = e.block(kind, content.Bytes(), out); err != nil {
 			return out, err
 		}
 	}
@@ -171,13 +171,13 @@ func (e *events) grow(out []byte, kind, delta, member string, raw []byte) ([]byt
 }
 
 func (e *events) delta(kind, member string, raw, out []byte) ([]byte, error) {
-	var d, o object
-	d.text("type", kind)
-	d.raw(member, raw)
-	o.text("type", "content_block_delta")
-	o.raw("index", strconv.AppendInt(nil, e.index, 10))
-	o.raw("delta", d.bytes())
-	return e.pass("content_block_delta", o.bytes(), out)
+	var d, o wire.Builder
+	d.Text("type", kind)
+	d.Raw(member, raw)
+	o.Text("type", "content_block_delta")
+	o.Raw("index", strconv.AppendInt(nil, e.index, 10))
+	o.Raw("delta", d.Bytes())
+	return e.pass("content_block_delta", o.Bytes(), out)
 }
 
 // blocks passes thinking blocks on: the signature of one whose text has come already, or a whole one.
@@ -217,12 +217,12 @@ func (e *events) tools(raw, out []byte) ([]byte, error) {
 		if e.open != "tool_use" || index != e.tool {
 			e.tool = index
 			name, _ := wire.String(wire.Lookup(call, "function", "name"))
-			var content object
-			content.text("type", "tool_use")
-			content.raw("id", wire.Lookup(call, "id"))
-			content.text("name", e.t.original(name))
-			content.raw("input", []byte("{}"))
-			if out, err = e.block("tool_use", content.bytes(), out); err != nil {
+			var content wire.Builder
+			content.Text("type", "tool_use")
+			content.Raw("id", wire.Lookup(call, "id"))
+			content.Text("name", e.t.original(name))
+			content.Raw("input", []byte("{}"))
+			if out, err = e.block("tool_use", content.Bytes(), out); err != nil {
 				return
 			}
 		}
@@ -248,13 +248,13 @@ func (e *events) close(out []byte) ([]byte, error) {
 	if out, err = e.stopBlock(out); err != nil {
 		return out, err
 	}
-	var d, o object
-	d.text("stop_reason", stopReason(e.finish))
-	d.raw("stop_sequence", []byte("null"))
-	o.text("type", "message_delta")
-	o.raw("delta", d.bytes())
-	o.raw("usage", messageUsage(e.usage))
-	if out, err = e.pass("message_delta", o.bytes(), out); err != nil {
+	var d, o wire.Builder
+	d.Text("stop_reason", stopReason(e.finish))
+	d.Raw("stop_sequence", []byte("null"))
+	o.Text("type", "message_delta")
+	o.Raw("delta", d.Bytes())
+	o.Raw("usage", messageUsage(e.usage))
+	if out, err = e.pass("message_delta", o.Bytes(), out); err != nil {
 		return out, err
 	}
 	return e.pass("message_stop", []byte(`{"type":"message_stop"}`), out)

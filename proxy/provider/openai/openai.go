@@ -41,7 +41,7 @@ func Names() []string {
 }
 
 // Wire is OpenAI's.
-func (p *Vendor) Wire() provider.Wire { return provider.OpenAI }
+func (p *Vendor) Wire(*provider.Target, string) provider.Wire { return provider.OpenAI }
 
 const defaultAzureVersion = "2024-10-21"
 
@@ -145,9 +145,9 @@ func azure(t *provider.Target, d *models.Deployment) {
 }
 
 // Path appends the path of an operation.
-func (p *Vendor) Path(t *provider.Target, dst []byte, op provider.Op, model string) ([]byte, error) {
+func (p *Vendor) Path(t *provider.Target, dst []byte, c provider.PathOf) ([]byte, error) {
 	var path string
-	switch op {
+	switch c.Op {
 	case provider.Chat:
 		path = "/chat/completions"
 	case provider.Completion:
@@ -160,18 +160,18 @@ func (p *Vendor) Path(t *provider.Target, dst []byte, op provider.Op, model stri
 		}
 		path = "/responses"
 	default:
-		if path = mediaPaths[op]; path == "" {
+		if path = mediaPaths[c.Op]; path == "" {
 			return dst, provider.ErrNoSuchOp
 		}
 	}
 	if p.v.quirks&azurePaths == 0 || t.APIVersion == "" {
 		return append(dst, path...), nil
 	}
-	if op == provider.Responses {
+	if c.Op == provider.Responses {
 		dst = append(dst, "/openai"...)
 	} else {
 		dst = append(dst, "/openai/deployments/"...)
-		dst = append(dst, url.PathEscape(model)...)
+		dst = append(dst, url.PathEscape(c.Model)...)
 	}
 	dst = append(dst, path...)
 	dst = append(dst, "?api-version="...)

@@ -37,7 +37,7 @@ func ready(tb testing.TB, d models.Deployment) (*provider.Target, string) {
 		tb.Fatal(err)
 	}
 	target.Deployment = &d
-	path, err := v.Path(target, nil, provider.Chat, d.Model)
+	path, err := v.Path(target, nil, provider.PathOf{Op: provider.Chat, Model: d.Model})
 	if err != nil {
 		tb.Fatal(err)
 	}
