@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 
 	"gorm.io/gorm"
@@ -18,6 +19,12 @@ type counterRow struct {
 }
 
 const counterColumns = "scope, window_start, resets_at, spent, total, last_used_at"
+
+// scanCounter reads a row of counterColumns.
+func scanCounter(rows *sql.Rows) (r counterRow, err error) {
+	err = rows.Scan(&r.Scope, &r.WindowStart, &r.ResetsAt, &r.Spent, &r.Total, &r.LastUsedAt)
+	return r, err
+}
 
 func (r counterRow) counter() models.Counter {
 	c := models.Counter{
@@ -44,8 +51,8 @@ func (s *Store) EachCounter(ctx context.Context, fn func(models.Counter)) error 
 		}
 		defer func() { err = errors.Join(err, rows.Close()) }()
 		for rows.Next() { // by hand, since there is a row for every key
-			var r counterRow
-			if err := rows.Scan(&r.Scope, &r.WindowStart, &r.ResetsAt, &r.Spent, &r.Total, &r.LastUsedAt); err != nil {
+			r, err := scanCounter(rows)
+			if err != nil {
 				return err
 			}
 			fn(r.counter())

@@ -60,14 +60,18 @@ func (s *Store) addDaily(db *gorm.DB, calls []models.Spend, sign int64) error {
 		})
 	}
 	sortRows(rows, 10)
-	if err := insertRows(`daily_spend (day, key_id, user_id, team_id, organization_id, end_user, model_group, model, provider, call_type,
-  spend, saved, prompt_tokens, output_tokens, cache_read, cache_write, cached_output, requests, failed, cache_hits)`, rows, `
-ON CONFLICT (day, key_id, user_id, team_id, organization_id, end_user, model_group, model, provider, call_type) DO UPDATE SET
+	if err := s.insertRows(db, insert{
+		into: "daily_spend",
+		columns: `day text, key_id text, user_id text, team_id text, organization_id text, end_user text, model_group text, model text,
+  provider text, call_type text, spend bigint, saved bigint, prompt_tokens bigint, output_tokens bigint, cache_read bigint,
+  cache_write bigint, cached_output bigint, requests bigint, failed bigint, cache_hits bigint`,
+		ending: `ON CONFLICT (day, key_id, user_id, team_id, organization_id, end_user, model_group, model, provider, call_type) DO UPDATE SET
   spend = daily_spend.spend + excluded.spend, saved = daily_spend.saved + excluded.saved,
   prompt_tokens = daily_spend.prompt_tokens + excluded.prompt_tokens, output_tokens = daily_spend.output_tokens + excluded.output_tokens,
   cache_read = daily_spend.cache_read + excluded.cache_read, cache_write = daily_spend.cache_write + excluded.cache_write,
   cached_output = daily_spend.cached_output + excluded.cached_output, requests = daily_spend.requests + excluded.requests,
-  failed = daily_spend.failed + excluded.failed, cache_hits = daily_spend.cache_hits + excluded.cache_hits`, executor(db)); err != nil {
+  failed = daily_spend.failed + excluded.failed, cache_hits = daily_spend.cache_hits + excluded.cache_hits`,
+	}, rows, nil); err != nil {
 		return err
 	}
 	rows = make([][]any, 0, len(tags))
@@ -75,10 +79,14 @@ ON CONFLICT (day, key_id, user_id, team_id, organization_id, end_user, model_gro
 		rows = append(rows, []any{t.Day, t.Tag, t.KeyID, t.UserID, t.TeamID, t.Model, int64(t.Spend), t.Tokens, t.Requests, t.Failed})
 	}
 	sortRows(rows, 6)
-	return insertRows("daily_tags (day, tag, key_id, user_id, team_id, model, spend, tokens, requests, failed)", rows, `
-ON CONFLICT (day, tag, key_id, user_id, team_id, model) DO UPDATE SET
+	return s.insertRows(db, insert{
+		into: "daily_tags",
+		columns: `day text, tag text, key_id text, user_id text, team_id text, model text, spend bigint, tokens bigint, requests bigint,
+  failed bigint`,
+		ending: `ON CONFLICT (day, tag, key_id, user_id, team_id, model) DO UPDATE SET
   spend = daily_tags.spend + excluded.spend, tokens = daily_tags.tokens + excluded.tokens,
-  requests = daily_tags.requests + excluded.requests, failed = daily_tags.failed + excluded.failed`, executor(db))
+  requests = daily_tags.requests + excluded.requests, failed = daily_tags.failed + excluded.failed`,
+	}, rows, nil)
 }
 
 func addCall(d *models.DailySpend, r *models.SpendRow, sign int64) {

@@ -52,7 +52,7 @@ FROM replicas WHERE id = ? FOR KEY SHARE`, replica).Find(&me)
 			return models.ErrGivenUp
 		}
 		now = models.FromMicros(me.Now)
-		accounts, mine, err := lockAccounts(db, replica, asks)
+		accounts, mine, err := s.lockAccounts(db, replica, asks)
 		if err != nil {
 			return err
 		}
@@ -68,13 +68,13 @@ FROM replicas WHERE id = ? FOR KEY SHARE`, replica).Find(&me)
 				write = append(write, row)
 			}
 		}
-		return writeAccounts(db, asks, accounts, write)
+		return s.writeAccounts(db, asks, accounts, write)
 	})
 	return got, now, fail("lend from budgets", err)
 }
 
 // lockAccounts locks the counters in the order of their scopes, made where there is none, and reads this replica's slices.
-func lockAccounts(db *gorm.DB, replica string, asks []models.SliceAsk) (map[string]*accountRow, map[string]*sliceRow, error) {
+func (s *Store) lockAccounts(db *gorm.DB, replica string, asks []models.SliceAsk) (map[string]*accountRow, map[string]*sliceRow, error) {
 	scopes := make([]string, len(asks))
 	for i := range asks {
 		scopes[i] = asks[i].Scope
@@ -98,7 +98,7 @@ func lockAccounts(db *gorm.DB, replica string, asks []models.SliceAsk) (map[stri
 		if len(missing) == 0 {
 			break
 		}
-		if err := insertRows("counters (scope)", missing, " ON CONFLICT (scope) DO NOTHING", executor(db)); err != nil {
+		if err := s.insertRows(db, insert{into: "counters", columns: "scope text", ending: "ON CONFLICT (scope) DO NOTHING"}, missing, nil); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -188,7 +188,7 @@ func (a *accountRow) operate(ask *models.SliceAsk, have *sliceRow, live int64) (
 	return row, true, got
 }
 
-func writeAccounts(db *gorm.DB, asks []models.SliceAsk, accounts map[string]*accountRow, write []sliceRow) error {
+func (s *Store) writeAccounts(db *gorm.DB, asks []models.SliceAsk, accounts map[string]*accountRow, write []sliceRow) error {
 	var rolled []string
 	var counters [][]any
 	for i := range asks {
@@ -205,19 +205,25 @@ func writeAccounts(db *gorm.DB, asks []models.SliceAsk, accounts map[string]*acc
 			return err
 		}
 	}
-	err := insertRows("counters (scope, window_start, resets_at, spent, sliced, lost)", counters, ` ON CONFLICT (scope) DO UPDATE SET
+	err := s.insertRows(db, insert{
+		into: "counters", columns: "scope text, window_start bigint, resets_at bigint, spent bigint, sliced bigint, lost bigint",
+		ending: `ON CONFLICT (scope) DO UPDATE SET
   window_start = excluded.window_start, resets_at = excluded.resets_at, spent = excluded.spent, sliced = excluded.sliced, lost = excluded.lost`,
-		executor(db))
+	}, counters, nil)
 	if err != nil {
 		return err
 	}
 	rows := make([][]any, len(write))
 	for i, r := range write {
-		rows[i] = []any{r.Scope, r.Replica, r.ID, r.WindowStart, r.Balance, 0, r.Serial, r.Granted}
+		rows[i] = []any{r.Scope, r.Replica, r.ID, r.WindowStart, r.Balance, int64(0), r.Serial, r.Granted}
 	}
-	return insertRows("slices (scope, replica, id, window_start, balance, lost, serial, granted)", rows, ` ON CONFLICT (scope, replica) DO UPDATE SET
+	return s.insertRows(db, insert{
+		into:    "slices",
+		columns: `scope text, replica text, id bigint, window_start bigint, balance bigint, lost bigint, serial bigint, granted bigint`,
+		ending: `ON CONFLICT (scope, replica) DO UPDATE SET
   id = excluded.id, window_start = excluded.window_start, balance = excluded.balance, lost = excluded.lost, serial = excluded.serial,
-  granted = excluded.granted`, executor(db))
+  granted = excluded.granted`,
+	}, rows, nil)
 }
 
 // take moves what settled calls had of their slices from lent to spent. The counters are locked by the charge before it.

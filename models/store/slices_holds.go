@@ -31,8 +31,9 @@ func (s *Store) WriteHolds(ctx context.Context, replica string, open []models.Sp
 		}
 		rows = append(rows, []any{open[i].Row.ID, replica, open[i].Row.StartedAt.Micros(), text})
 	}
-	return fail("note open calls", insertRows("open_holds (call_id, replica, at, record)", rows, " ON CONFLICT (call_id) DO NOTHING",
-		executor(s.ledger.WithContext(ctx))))
+	return fail("note open calls", s.insertRows(s.ledger.WithContext(ctx), insert{
+		into: "open_holds", columns: "call_id text, replica text, at bigint, record text", ending: "ON CONFLICT (call_id) DO NOTHING",
+	}, rows, nil))
 }
 
 func packSpend(c *models.Spend) (string, error) {
@@ -60,7 +61,8 @@ func (s *Store) closeHolds(db *gorm.DB, calls []models.Spend) error {
 	for i := range calls {
 		ids[i] = calls[i].Row.ID
 	}
-	return db.Exec("DELETE FROM open_holds WHERE call_id IN ?", ids).Error
+	condition, list := s.anyOf("call_id", ids)
+	return db.Exec("DELETE FROM open_holds WHERE "+condition, list).Error
 }
 
 // correct takes rows out of the books that others had made for calls of this batch, so that what the call's own replica
@@ -76,7 +78,8 @@ func (s *Store) correct(db *gorm.DB, calls []models.Spend, fresh map[string]bool
 		return nil
 	}
 	var old []models.SpendRow
-	err := db.Raw("DELETE FROM spend_records WHERE id IN ? AND settled_by = ? RETURNING *", ids, SettledBySweeper).Find(&old).Error
+	condition, list := s.anyOf("id", ids)
+	err := db.Raw("DELETE FROM spend_records WHERE "+condition+" AND settled_by = ? RETURNING *", list, SettledBySweeper).Find(&old).Error
 	if err != nil || len(old) == 0 {
 		return err
 	}

@@ -3,8 +3,9 @@ package store
 import (
 	"cmp"
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"slices"
-	"strings"
 
 	"gorm.io/gorm"
 
@@ -105,20 +106,46 @@ func cleanRow(r models.SpendRow) models.SpendRow {
 	return r
 }
 
-// ledgerColumns are the columns of spend_records, in the order of ledgerValues.
-const ledgerColumns = `id, call_type, key_id, key_hash, user_id, team_id, organization_id, end_user, model_group, model,
-  deployment_id, provider, api_base, spend, saved, prompt_tokens, output_tokens, cache_read, cache_write, cache_hit, unpriced,
-  estimated, overshoot, status, http_status, error_code, started_at, first_byte_at, ended_at, ip, session_id, tags, metadata,
-  lines, price_version, settled_by`
+// ledgerRows is how calls are written; ledgerValues are the values in the same order.
+func ledgerRows() insert {
+	return insert{
+		into: "spend_records",
+		columns: `id text, call_type text, key_id text, key_hash text, user_id text, team_id text, organization_id text, end_user text,
+  model_group text, model text, deployment_id text, provider text, api_base text, spend bigint, saved bigint, prompt_tokens bigint,
+  output_tokens bigint, cache_read bigint, cache_write bigint, cache_hit boolean, unpriced boolean, estimated boolean, overshoot bigint,
+  status text, http_status bigint, error_code text, started_at bigint, first_byte_at bigint, ended_at bigint, ip text, session_id text,
+  tags text, metadata text, lines text, price_version text, settled_by text`,
+		ending: "ON CONFLICT (id) DO NOTHING",
+	}
+}
 
 func ledgerValues(r *models.SpendRow) []any {
 	return []any{
-		r.ID, r.CallType, r.KeyID, r.KeyHash, r.UserID, r.TeamID, r.OrgID, r.EndUser, r.ModelGroup, r.Model,
-		r.DeploymentID, r.Provider, r.APIBase, int64(r.Spend), int64(r.Saved), r.PromptTokens, r.OutputTokens, r.CacheRead,
-		r.CacheWrite, r.CacheHit, r.Unpriced, r.Estimated, int64(r.Overshoot), r.Status, r.HTTPStatus, r.ErrorCode,
-		r.StartedAt.Micros(), r.FirstByteAt, r.EndedAt.Micros(), r.IP, r.SessionID, r.Tags, r.Metadata, r.Lines,
-		r.PriceVersion, r.SettledBy,
+		r.ID, r.CallType, r.KeyID, r.KeyHash, r.UserID, r.TeamID, r.OrgID, r.EndUser,
+		r.ModelGroup, r.Model, r.DeploymentID, r.Provider, r.APIBase, int64(r.Spend), int64(r.Saved), r.PromptTokens,
+		r.OutputTokens, r.CacheRead, r.CacheWrite, r.CacheHit, r.Unpriced, r.Estimated, int64(r.Overshoot),
+		r.Status, int64(r.HTTPStatus), r.ErrorCode, r.StartedAt.Micros(), micros(r.FirstByteAt), r.EndedAt.Micros(), r.IP, r.SessionID,
+		text(r.Tags), text(r.Metadata), text(r.Lines), r.PriceVersion, r.SettledBy,
 	}
+}
+
+// text is a JSON column as it is stored.
+func text(v driver.Valuer) string {
+	value, err := v.Value()
+	if err != nil {
+		return "null" // a list of texts can always be written
+	}
+	s, _ := value.(string)
+	return s
+}
+
+// micros is a time that may be missing as it is stored.
+func micros(at *models.Time) *int64 {
+	if at == nil {
+		return nil
+	}
+	us := at.Micros()
+	return &us
 }
 
 // insertCalls writes the rows and returns the ids that were not in the books before. Both tables of ids are asked,
@@ -128,15 +155,16 @@ func (s *Store) insertCalls(db *gorm.DB, calls []models.Spend) (map[string]bool,
 	for i := range calls {
 		ids[i] = calls[i].Row.ID
 	}
-	other := "spend_seen"
+	into, other := ledgerRows(), "spend_seen"
 	if s.opt.DisableSpendLogs {
-		other = "spend_records"
+		into, other = insert{into: "spend_seen", columns: "id text, at bigint", ending: into.ending}, into.into
 	}
+	condition, list := s.anyOf("id", ids)
 	var known []string
-	if err := db.Raw("SELECT id FROM "+other+" WHERE id IN ?", ids).Find(&known).Error; err != nil {
+	if err := db.Raw("SELECT id FROM "+other+" WHERE "+condition, list).Find(&known).Error; err != nil {
 		return nil, err
 	}
-	var rows [][]any
+	rows := make([][]any, 0, len(calls))
 	for i := range calls {
 		row := &calls[i].Row
 		switch {
@@ -147,47 +175,9 @@ func (s *Store) insertCalls(db *gorm.DB, calls []models.Spend) (map[string]bool,
 			rows = append(rows, ledgerValues(row))
 		}
 	}
-	into := "spend_records (" + ledgerColumns + ")"
-	if s.opt.DisableSpendLogs {
-		into = "spend_seen (id, at)"
-	}
 	fresh := make(map[string]bool, len(rows))
-	err := insertRows(into, rows, " ON CONFLICT (id) DO NOTHING RETURNING id", func(query string, args []any) error {
-		var ids []string
-		err := db.Raw(query, args...).Find(&ids).Error
-		for _, id := range ids {
-			fresh[id] = true
-		}
-		return err
-	})
+	err := s.insertRows(db, into, rows, func(id string) { fresh[id] = true })
 	return fresh, err
-}
-
-// insertRows writes rows in as few statements as parameters allow, in sizes that are powers of two, so that the server
-// meets the same few statements again and again and need not plan each batch anew.
-func insertRows(into string, rows [][]any, ending string, run func(query string, args []any) error) error {
-	for len(rows) > 0 {
-		n := 256
-		for n > len(rows) {
-			n /= 2
-		}
-		args := make([]any, 0, n*len(rows[0]))
-		for _, row := range rows[:n] {
-			args = append(args, row...)
-		}
-		one := "(?" + strings.Repeat(",?", len(rows[0])-1) + ")"
-		query := "INSERT INTO " + into + " VALUES " + one + strings.Repeat(","+one, n-1) + ending
-		if err := run(query, args); err != nil {
-			return err
-		}
-		rows = rows[n:]
-	}
-	return nil
-}
-
-// executor runs statements that give no rows.
-func executor(db *gorm.DB) func(query string, args []any) error {
-	return func(query string, args []any) error { return db.Exec(query, args...).Error }
 }
 
 // charge is what one batch adds to one window of one scope.
@@ -235,18 +225,9 @@ func (s *Store) chargeScopes(db *gorm.DB, calls []models.Spend) (charged []model
 				later = append(later, c)
 				continue
 			}
-			rows = append(rows, []any{c.scope, c.window, c.resets, int64(c.spend), int64(c.spend), c.lastUse})
+			rows = append(rows, []any{c.scope, c.window, micros(c.resets), int64(c.spend), int64(c.spend), c.lastUse})
 		}
-		err := insertRows("counters (scope, window_start, resets_at, spent, total, last_used_at)", rows, ` ON CONFLICT (scope) DO UPDATE SET
-  total = counters.total + excluded.total,
-  spent = CASE WHEN excluded.window_start = counters.window_start THEN counters.spent + excluded.spent
-    WHEN excluded.window_start > counters.window_start THEN excluded.spent ELSE counters.spent END,
-  sliced = CASE WHEN excluded.window_start > counters.window_start THEN 0 ELSE counters.sliced END,
-  lost = CASE WHEN excluded.window_start > counters.window_start THEN 0 ELSE counters.lost END,
-  resets_at = CASE WHEN excluded.window_start > counters.window_start THEN excluded.resets_at ELSE counters.resets_at END,
-  window_start = CASE WHEN excluded.window_start > counters.window_start THEN excluded.window_start ELSE counters.window_start END,
-  last_used_at = CASE WHEN excluded.last_used_at > counters.last_used_at THEN excluded.last_used_at ELSE counters.last_used_at END`+s.returning(), s.counterReader(db, &charged))
-		if err != nil {
+		if charged, err = s.addCharges(db, rows, charged); err != nil {
 			return nil, err
 		}
 		charges = later
@@ -254,27 +235,28 @@ func (s *Store) chargeScopes(db *gorm.DB, calls []models.Spend) (charged []model
 	return charged, nil
 }
 
-// returning is how a charge tells the counters after it: to replicas only, which know less than all of their spend.
-func (s *Store) returning() string {
+// addCharges writes one charge a scope. Replicas, which know less than all of a scope's spend, get the counters after it
+// added to charged.
+func (s *Store) addCharges(db *gorm.DB, rows [][]any, charged []models.Counter) ([]models.Counter, error) {
+	in := insert{
+		into: "counters", columns: "scope text, window_start bigint, resets_at bigint, spent bigint, total bigint, last_used_at bigint",
+		ending: `ON CONFLICT (scope) DO UPDATE SET
+  total = counters.total + excluded.total,
+  spent = CASE WHEN excluded.window_start = counters.window_start THEN counters.spent + excluded.spent
+    WHEN excluded.window_start > counters.window_start THEN excluded.spent ELSE counters.spent END,
+  sliced = CASE WHEN excluded.window_start > counters.window_start THEN 0 ELSE counters.sliced END,
+  lost = CASE WHEN excluded.window_start > counters.window_start THEN 0 ELSE counters.lost END,
+  resets_at = CASE WHEN excluded.window_start > counters.window_start THEN excluded.resets_at ELSE counters.resets_at END,
+  window_start = CASE WHEN excluded.window_start > counters.window_start THEN excluded.window_start ELSE counters.window_start END,
+  last_used_at = CASE WHEN excluded.last_used_at > counters.last_used_at THEN excluded.last_used_at ELSE counters.last_used_at END`,
+	}
 	if !s.postgres {
-		return ""
+		return charged, s.insertRows(db, in, rows, nil)
 	}
-	return " RETURNING " + counterColumns
-}
-
-// counterReader runs statements that end in returning.
-func (s *Store) counterReader(db *gorm.DB, to *[]models.Counter) func(query string, args []any) error {
-	if !s.postgres {
-		return executor(db)
-	}
-	return func(query string, args []any) error {
-		var rows []counterRow
-		if err := db.Raw(query, args...).Find(&rows).Error; err != nil {
-			return err
-		}
-		for _, r := range rows {
-			*to = append(*to, r.counter())
-		}
-		return nil
-	}
+	err := s.insertColumns(db, in, rows, counterColumns, func(result *sql.Rows) error {
+		r, err := scanCounter(result)
+		charged = append(charged, r.counter())
+		return err
+	})
+	return charged, err
 }
