@@ -310,7 +310,7 @@ func (p *process) buildPlane(background context.Context, cfg *config.Config) err
 	}
 	d := proxy.Deps{
 		Config: p.planeConfig(cfg), Ring: p.ring, Router: p.router, Limits: limits, Budget: p.budget,
-		Outputs: new(budget.Outputs), Ledger: p.ledger, Prices: p.prices, Log: p.log, Now: p.now,
+		Outputs: new(budget.Outputs), Ledger: p.ledger, Prices: p.prices, Log: p.log, Now: p.now, Seal: responseSealer{p.sealer},
 	}
 	if !cfg.Server.SSLVerify {
 		d.TLS = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // SSL_VERIFY=false is the operator's word

@@ -61,6 +61,9 @@ func (c *call) finishPlain(body []byte) route.Outcome {
 	}
 	b := c.settle(e)
 	a.SetModel(c.shownJSON())
+	if c.sent.bridge == nil && (c.op == provider.Responses || c.op == provider.Compact) {
+		c.ownID(a)
+	}
 	if !usage.Seen && (c.op == provider.Chat || c.op == provider.Completion) {
 		a.SetUsage(stream.AppendUsage(nil, b.usage.InputTotal(), b.usage.OutputTotal()))
 	}
@@ -146,7 +149,7 @@ func (c *call) relay(src stream.Source, deadline time.Time) route.Outcome {
 		Source: src, Flight: &c.flight, Filter: filter, Now: c.p.Now, Heartbeat: c.cfg.Heartbeat, Idle: c.cfg.StreamIdle,
 		Longest: c.longest(), Progress: c.progress,
 		Finish: func(end stream.End, cause error) { c.streamed(filter.State(), end, cause) },
-		Frame:  func(end stream.End) []byte { return c.streamFailure(filter.State(), end).frame(nil, c.wire, c.id) },
+		Frame:  func(end stream.End) []byte { return c.errorFrame(c.streamFailure(filter.State(), end), filter.State()) },
 		Closed: func() { c.closeResponse(); c.free() },
 	})
 	if err := relay.Prime(deadline); err != nil {
@@ -173,6 +176,14 @@ func (c *call) relay(src stream.Source, deadline time.Time) route.Outcome {
 	return route.Outcome{Class: route.Success}
 }
 
+// errorFrame is a failure as an event of a stream that has begun.
+func (c *call) errorFrame(f *failure, state *stream.State) []byte {
+	if c.op == provider.Responses {
+		return f.responseFrame(nil, state.Events)
+	}
+	return f.frame(nil, c.wire, c.id)
+}
+
 func (c *call) longest() time.Time {
 	if c.cfg.StreamLongest <= 0 {
 		return time.Time{}
@@ -188,7 +199,11 @@ func (c *call) filter() stream.Filter {
 	case c.wire == provider.Anthropic:
 		f = &stream.Anthropic{Model: name}
 	case c.op == provider.Responses:
-		f = &stream.Responses{Model: name}
+		r := &stream.Responses{Model: name}
+		if c.sent.bridge == nil {
+			r.Response = c.ownID
+		}
+		f = r
 	default:
 		o := &stream.OpenAI{Model: name, Asked: c.usage, Finish: openai.Finish}
 		if c.streamCost {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"gatehouse/proxy/inbound/responses"
 	"gatehouse/proxy/provider"
 	"gatehouse/proxy/provider/anthropic"
 	"gatehouse/proxy/stream"
@@ -24,14 +25,14 @@ type bridge interface {
 // bridgeTo finds what stands between the client's call and what the deployment speaks, and the operation that it is
 // there. Chat completions are the middle: every client's wire has a way to them, every provider's wire one from them.
 func (c *call) bridgeTo(t *provider.Target) (bridge, provider.Op, error) {
-	if t.Speaks(provider.PathOf{Op: c.op, Model: c.sent.model, Stream: c.stream}) {
+	if c.speaks(t, c.op) {
 		return nil, c.op, nil
 	}
 	in, err := c.toChat(t)
 	if err != nil {
 		return nil, c.op, err
 	}
-	if t.Speaks(provider.PathOf{Op: provider.Chat, Model: c.sent.model, Stream: c.stream}) {
+	if c.speaks(t, provider.Chat) {
 		return in, provider.Chat, nil
 	}
 	out, op, err := c.fromChat(t)
@@ -41,6 +42,10 @@ func (c *call) bridgeTo(t *provider.Target) (bridge, provider.Op, error) {
 	return &chain{in: in, out: out}, op, nil
 }
 
+func (c *call) speaks(t *provider.Target, op provider.Op) bool {
+	return t.Speaks(provider.PathOf{Op: op, Model: c.sent.model, Stream: c.stream})
+}
+
 // toChat is the way from the client's wire to chat completions; nil for chat itself.
 func (c *call) toChat(t *provider.Target) (bridge, error) {
 	switch c.op {
@@ -48,6 +53,11 @@ func (c *call) toChat(t *provider.Target) (bridge, error) {
 		return nil, nil //nolint:nilnil // no bridge is needed
 	case provider.Messages:
 		return &anthropic.ToChat{ID: c.id, InputTokens: c.inTok, KeepThinking: t.KeepThinking}, nil
+	case provider.Responses:
+		return &responses.ToChat{
+			ID: c.sealID(""), CallID: c.id, Now: c.p.Now, DropParams: c.dropsParams(),
+			KeepThinking: t.KeepThinking || !c.speaks(t, provider.Chat),
+		}, nil
 	default:
 		return nil, provider.ErrNoSuchOp
 	}

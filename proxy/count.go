@@ -21,12 +21,21 @@ func (c *call) countTokens() *failure {
 	if !ok {
 		n = int64(tokens.CountChat(c.match.Deployments[0].Model, c.s.body))
 	}
+	body := []byte(`{`)
+	if c.op == provider.InputTokens {
+		body = append(body, `"object":"response.input_tokens",`...)
+	}
+	c.answerFree(append(strconv.AppendInt(append(body, `"input_tokens":`...), n, 10), '}'))
+	return nil
+}
+
+// answerFree answers a call that costs nothing and is not booked.
+func (c *call) answerFree(body []byte) {
 	r := &c.ctx.Response
 	r.SetStatusCode(fasthttp.StatusOK)
 	r.Header.SetContentType("application/json")
 	c.commonHeaders()
-	r.SetBodyRaw(append(strconv.AppendInt([]byte(`{"input_tokens":`), n, 10), '}'))
-	return nil
+	r.SetBodyRaw(body)
 }
 
 // askCount asks the provider, if it speaks this wire.

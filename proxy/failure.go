@@ -54,6 +54,8 @@ const (
 	noRoute
 	routeUnsupported
 	badMethod
+	noResponse
+	foreignResponse
 	clientLeft
 )
 
@@ -104,6 +106,8 @@ var rows = [...]row{
 	noRoute:           {status: 404, kind: "invalid_request_error", code: "route_not_found", anthropic: "not_found_error", noRetry: true},
 	routeUnsupported:  {status: 404, kind: "invalid_request_error", code: "route_not_supported", anthropic: "not_found_error", noRetry: true},
 	badMethod:         {status: 405, kind: "invalid_request_error", code: "method_not_allowed", anthropic: "invalid_request_error", noRetry: true},
+	noResponse:        {status: 404, kind: "invalid_request_error", code: "response_not_found", anthropic: "not_found_error", noRetry: true},
+	foreignResponse:   {status: 403, kind: "auth_error", code: "response_not_yours", anthropic: "permission_error", noRetry: true},
 	clientLeft:        {status: 499, kind: "client_closed_request", code: "client_closed_request", anthropic: "api_error", noRetry: true},
 }
 
@@ -353,6 +357,19 @@ func (f *failure) frame(dst []byte, w provider.Wire, callID string) []byte {
 	dst = append(dst, "data: "...)
 	dst = f.appendJSON(dst, w, callID)
 	return append(dst, "\n\n"...)
+}
+
+// responseFrame is the error event of the Responses API. The SDKs throw for the error inside it.
+func (f *failure) responseFrame(dst []byte, seq int) []byte {
+	var o wire.Builder
+	o.Text("type", "error")
+	o.Raw("code", appendNullable(nil, f.code))
+	o.Text("message", f.message)
+	o.Raw("param", appendNullable(nil, f.param))
+	o.Int("sequence_number", int64(seq))
+	o.Raw("error", wire.Lookup(f.appendJSON(nil, provider.OpenAI, ""), "error"))
+	dst = append(dst, "event: error\ndata: "...)
+	return append(append(dst, o.Bytes()...), "\n\n"...)
 }
 
 // retrySeconds is a wait as the retry-after header gives it: whole seconds, at least one, never hours.

@@ -261,7 +261,7 @@ func TestResponses(t *testing.T) {
 		}
 	}
 	// A provider without this API says so before anything is sent.
-	got = r.send("POST", "/v1/responses", plainKey, `{"model":"claude","input":"hi"}`)
+	got = r.send("POST", "/v1/embeddings", plainKey, `{"model":"claude","input":"hi"}`)
 	if _, code, _ := got.failure(t); got.status != 400 || code != "unsupported_parameter" || len(r.provider.Requests()) != 2 {
 		t.Errorf("%d %s", got.status, got.body)
 	}
@@ -272,7 +272,7 @@ func TestResponsesStreamThatIsCut(t *testing.T) {
 	r := newRig(t, setup{settings: oneTry()})
 	r.provider.Always(testkit.Reply{Fault: testkit.FaultEnd, After: 6})
 	got := r.send("POST", "/v1/responses", plainKey, `{"model":"gpt-4o","input":"hi","stream":true}`)
-	if got.status != 200 || !strings.Contains(got.body, `"code":"upstream_unavailable"`) || strings.Contains(got.body, "response.completed") {
+	if got.status != 200 || !strings.Contains(got.body, "event: error\ndata: {\"type\":\"error\",\"code\":\"upstream_unavailable\"") || strings.Contains(got.body, "response.completed") {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	if rec := r.book.wait(t, 1)[0]; rec.Status != spend.StatusFailure {

@@ -21,6 +21,9 @@ func (c *call) prepare(deadline time.Time) (*provider.Request, *failure) {
 	body := &s.req
 	body.Reset()
 	c.dropPrivate(body)
+	if c.previous.upstream != "" {
+		body.Set("previous_response_id", wire.AppendString(nil, c.previous.upstream))
+	}
 	if f := c.override(body); f != nil {
 		return nil, f
 	}
@@ -53,15 +56,23 @@ func (c *call) prepare(deadline time.Time) (*provider.Request, *failure) {
 		return nil, refusedOp(err)
 	}
 	parts, size := body.Parts()
-	extra := c.extraHead()
-	if t.Credential != nil {
-		call := provider.Unsigned{Host: t.Base.Name, Path: requestPath(s.head), Body: parts, Now: c.p.Now(), Deadline: deadline}
-		if extra, err = t.Credential.Append(extra, &call); err != nil {
-			return nil, fail(upstreamAuth, "the deployment of this model has no valid credential now").because(err)
-		}
+	c.sent.req = provider.Request{Host: t.Host, Head: s.head, Extra: c.extraHead(), Body: parts, Size: size, Deadline: deadline}
+	return &c.sent.req, c.sign(&c.sent.req)
+}
+
+// sign adds the credential of a deployment whose credential depends on the time or on the call.
+func (c *call) sign(req *provider.Request) *failure {
+	t := c.sent.target
+	if t.Credential == nil {
+		return nil
 	}
-	c.sent.req = provider.Request{Host: t.Host, Head: s.head, Extra: extra, Body: parts, Size: size, Deadline: deadline}
-	return &c.sent.req, nil
+	call := provider.Unsigned{Host: t.Base.Name, Path: requestPath(req.Head), Body: req.Body, Now: c.p.Now(), Deadline: req.Deadline}
+	extra, err := t.Credential.Append(req.Extra, &call)
+	if err != nil {
+		return fail(upstreamAuth, "the deployment of this model has no valid credential now").because(err)
+	}
+	req.Extra = extra
+	return nil
 }
 
 // requestPath is the path of a request line, with its query.

@@ -135,6 +135,7 @@ type Deps struct {
 	Ledger  Ledger
 	Prices  *price.Table
 	Auth    Authenticator
+	Seal    Sealer          // makes the ids of responses; nil: ids last as long as the process
 	Dial    provider.Dialer // for deployments of config.yaml; nil = any address
 	TLS     *tls.Config
 	Log     *slog.Logger
@@ -174,6 +175,9 @@ func New(d Deps) (*Plane, error) {
 	}
 	if d.Dial == nil {
 		d.Dial = provider.Direct()
+	}
+	if d.Seal == nil {
+		d.Seal = newProcessSealer()
 	}
 	p := &Plane{
 		Deps: d, client: provider.NewClient(d.Now, d.TLS), watcher: stream.NewWatcher(stream.PollEvery),
@@ -245,7 +249,6 @@ func (p *Plane) routes() *fiber.App {
 		root.Post(v+"/chat/completions", p.call(provider.Chat))
 		root.Post(v+"/completions", p.call(provider.Completion))
 		root.Post(v+"/embeddings", p.call(provider.Embedding))
-		root.Post(v+"/responses", p.call(provider.Responses))
 		root.Post(v+"/messages", p.call(provider.Messages))
 		root.Post(v+"/messages/count_tokens", p.call(provider.CountTokens))
 		root.Get(v+"/models", p.models)
@@ -256,7 +259,7 @@ func (p *Plane) routes() *fiber.App {
 			root.Post(v+base+"/embeddings", p.call(provider.Embedding))
 		}
 	}
-	root.Post("/openai/v1/responses", p.call(provider.Responses))
+	p.responseRoutes(root)
 	root.Post("/anthropic/v1/messages", p.call(provider.Messages))
 	root.Post("/anthropic/v1/messages/count_tokens", p.call(provider.CountTokens))
 	root.Post("/api/event_logging/batch", p.telemetry)

@@ -68,7 +68,7 @@ func (c *call) walk(pathModel string) *failure {
 	if f := c.permit(); f != nil {
 		return f
 	}
-	if c.op == provider.CountTokens {
+	if c.op == provider.CountTokens || c.op == provider.InputTokens {
 		return c.countTokens()
 	}
 	if f := c.reserve(); f != nil {
@@ -237,7 +237,7 @@ func (c *call) model(pathModel string) *failure {
 func (c *call) shape() *failure {
 	req := &c.s.req
 	var err error
-	if c.op != provider.Embedding && c.op != provider.CountTokens {
+	if c.op.Textual() && c.op != provider.Compact {
 		if c.stream, err = req.Flag(wire.Stream); err != nil {
 			return refusedByBody(err)
 		}
@@ -261,11 +261,11 @@ func (c *call) shape() *failure {
 	switch c.op {
 	case provider.Completion:
 		need = wire.Prompt
-	case provider.Embedding, provider.Responses:
+	case provider.Embedding, provider.Responses, provider.Compact, provider.InputTokens:
 		need = wire.Input
-	case provider.Chat, provider.Messages, provider.CountTokens:
+	default:
 	}
-	if !req.Has(need) {
+	if !req.Has(need) && !(c.op == provider.Responses && req.Find("previous_response_id") >= 0) {
 		return fail(missingField, "the field "+need.Name()+" is missing").about(need.Name())
 	}
 	if need == wire.Messages && !wire.IsArray(req.Get(need)) {
@@ -289,6 +289,9 @@ func (c *call) permit() *failure {
 		return refusedByPolicy(refused)
 	}
 	c.group, c.match = verdict.Model, verdict.Match
+	if f := c.continues(); f != nil {
+		return f
+	}
 	if refused := policy.Customer(c.snap, c.endUser); refused != nil {
 		return refusedByPolicy(refused)
 	}

@@ -38,6 +38,8 @@ const (
 	Speech
 	Moderation
 	Rerank
+	Compact     // of the Responses API
+	InputTokens // of the Responses API
 	PassThrough // a provider's own route, untranslated
 	ops
 )
@@ -47,12 +49,14 @@ func (o Op) String() string {
 	return [ops]string{
 		"acompletion", "atext_completion", "aembedding", "anthropic_messages", "count_tokens", "aresponses", "agenerate_content",
 		"agenerate_content_stream", "aconverse", "aconverse_stream", "aimage_generation", "aimage_edit", "aimage_variation", "atranscription",
-		"atranslation", "aspeech", "amoderation", "arerank", "pass_through_endpoint",
+		"atranslation", "aspeech", "amoderation", "arerank", "acompact_responses", "input_tokens", "pass_through_endpoint",
 	}[o]
 }
 
 // Textual says whether the answer is text that output tokens measure.
-func (o Op) Textual() bool { return o < ImageGeneration && o != Embedding && o != CountTokens }
+func (o Op) Textual() bool {
+	return (o < ImageGeneration || o == Compact) && o != Embedding && o != CountTokens
+}
 
 // Wire is a family of JSON formats.
 type Wire uint8
@@ -228,11 +232,26 @@ func side(stream bool) int {
 }
 
 func (t *Target) buildHead(dst []byte, c PathOf) ([]byte, error) {
-	dst = append(dst, "POST "...)
+	return t.AppendRequest(dst, "POST", c, "")
+}
+
+// AppendRequest appends the request line, of any method, and the header lines for what lies below an operation's path:
+// below is "" or begins with a slash, and may hold a query.
+func (t *Target) AppendRequest(dst []byte, method string, c PathOf, below string) ([]byte, error) {
+	dst = append(append(dst, method...), ' ')
 	dst = append(dst, t.Base.Path...)
+	start := len(dst)
 	dst, err := t.Provider.Path(t, dst, c)
 	if err != nil {
 		return dst, err
+	}
+	if below != "" {
+		path, query, _ := strings.Cut(string(dst[start:]), "?")
+		further, more, _ := strings.Cut(below, "?")
+		dst = append(append(dst[:start], path...), further...)
+		if query += map[bool]string{true: "&"}[query != "" && more != ""] + more; query != "" {
+			dst = append(append(dst, '?'), query...)
+		}
 	}
 	if t.Base.Query != "" {
 		sep := byte('?')

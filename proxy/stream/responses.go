@@ -10,6 +10,8 @@ import (
 // reads usage from the last one. This wire has no [DONE]; its last event names how the response ended.
 type Responses struct {
 	Model []byte // JSON string that replaces the model's name; nil leaves it
+	// Response changes the response object inside an event: its ids. May be nil.
+	Response func(*wire.Answer)
 
 	state  State
 	answer wire.Answer
@@ -75,8 +77,11 @@ func (f *Responses) response(i int) {
 	}
 	if f.Model != nil {
 		r.SetModel(f.Model)
-		f.answer.Replace(i, r.Append(nil))
 	}
+	if f.Response != nil {
+		f.Response(&r)
+	}
+	f.answer.Replace(i, r.Append(nil))
 }
 
 // End has nothing to add: a stream without its last event is not complete.

@@ -23,6 +23,14 @@ func (o *Builder) Raw(name string, value []byte) {
 	}
 }
 
+// RawOr adds a member, or fallback where value is empty.
+func (o *Builder) RawOr(name string, value []byte, fallback string) {
+	if len(value) == 0 {
+		value = []byte(fallback)
+	}
+	o.Raw(name, value)
+}
+
 // Text adds a string.
 func (o *Builder) Text(name, value string) {
 	o.name(name)

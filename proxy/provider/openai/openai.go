@@ -154,11 +154,13 @@ func (p *Vendor) Path(t *provider.Target, dst []byte, c provider.PathOf) ([]byte
 		path = "/completions"
 	case provider.Embedding:
 		path = "/embeddings"
-	case provider.Responses:
+	case provider.Responses, provider.Compact, provider.InputTokens:
 		if p.v.quirks&nativeResponses == 0 {
 			return dst, provider.ErrNoSuchOp
 		}
-		path = "/responses"
+		path = map[provider.Op]string{
+			provider.Responses: "/responses", provider.Compact: "/responses/compact", provider.InputTokens: "/responses/input_tokens",
+		}[c.Op]
 	default:
 		if path = mediaPaths[c.Op]; path == "" {
 			return dst, provider.ErrNoSuchOp
@@ -167,7 +169,7 @@ func (p *Vendor) Path(t *provider.Target, dst []byte, c provider.PathOf) ([]byte
 	if p.v.quirks&azurePaths == 0 || t.APIVersion == "" {
 		return append(dst, path...), nil
 	}
-	if c.Op == provider.Responses {
+	if strings.HasPrefix(path, "/responses") {
 		dst = append(dst, "/openai"...)
 	} else {
 		dst = append(dst, "/openai/deployments/"...)
