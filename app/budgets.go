@@ -9,6 +9,8 @@ import (
 	"gatehouse/app/config"
 	"gatehouse/models"
 	"gatehouse/proxy/budget"
+	"gatehouse/proxy/keyring"
+	"gatehouse/proxy/policy"
 )
 
 // leaseMargin is how long before the others would take its slices a replica stops using them, by its own clock.
@@ -67,4 +69,20 @@ func (p *process) closeBudgets() {
 	if p.redis != nil {
 		_ = p.redis.Close() // nothing is on its way any more
 	}
+}
+
+// capsOf are the figures of the configuration that belong to no row.
+func capsOf(c *config.Config) policy.Caps {
+	caps := policy.Caps{
+		ProxyBudget: capOf((*int64)(c.LiteLLM.MaxBudget)), ProxyDuration: c.LiteLLM.BudgetDuration.String(),
+		ProxyParallel: capOf(c.General.GlobalMaxParallel), CustomerBudget: capOf((*int64)(c.LiteLLM.MaxEndUserBudget)),
+		CustomerBudgetID: c.LiteLLM.EndUserBudgetID, Mode: budget.ParseMode(string(c.Gatehouse.BudgetMode)),
+	}
+	if caps.ProxyBudget.N <= 0 {
+		caps.ProxyBudget = keyring.Cap{} // 0 is "none" over everything (contract/config.md §3)
+	}
+	if c.LiteLLM.BudgetDuration.IsNever() {
+		caps.ProxyDuration = ""
+	}
+	return caps
 }

@@ -16,7 +16,6 @@ import (
 	"gatehouse/models"
 	"gatehouse/models/fault"
 	"gatehouse/proxy"
-	"gatehouse/proxy/budget"
 	"gatehouse/proxy/keyring"
 	"gatehouse/proxy/price"
 	"gatehouse/proxy/route"
@@ -79,15 +78,7 @@ func (p *process) planeConfig(c *config.Config) proxy.Config {
 		RejectTags: c.General.RejectClientTags, ForwardHeaders: c.General.ForwardHeaders, ForwardOrg: c.General.ForwardOpenAIOrg,
 		NoEndUsers: c.LiteLLM.NoEndUserTracking, CompletionModel: c.General.CompletionModel, EmbeddingModel: c.General.EmbeddingModel,
 		UserHeader: c.General.UserHeaderName, UseForwardedFor: c.General.UseXForwardedFor, TrustedProxies: c.Server.TrustedProxies,
-		AllowedIPs: c.General.AllowedIPs, BudgetMode: budget.ParseMode(string(c.Gatehouse.BudgetMode)), MinOutput: int64(c.Gatehouse.MinOutput),
-		ProxyDuration: c.LiteLLM.BudgetDuration.String(), EndUserBudgetID: c.LiteLLM.EndUserBudgetID, Adjust: adjust, EgressAllow: c.Gatehouse.EgressAllow,
-		ProxyBudget: capOf((*int64)(c.LiteLLM.MaxBudget)), EndUserBudget: capOf((*int64)(c.LiteLLM.MaxEndUserBudget)), GlobalParallel: capOf(c.General.GlobalMaxParallel),
-	}
-	if out.ProxyBudget.N <= 0 {
-		out.ProxyBudget = keyring.Cap{} // 0 is "none" over everything (contract/config.md §3)
-	}
-	if c.LiteLLM.BudgetDuration.IsNever() {
-		out.ProxyDuration = ""
+		AllowedIPs: c.General.AllowedIPs, Caps: capsOf(c), MinOutput: int64(c.Gatehouse.MinOutput), Adjust: adjust, EgressAllow: c.Gatehouse.EgressAllow,
 	}
 	switch c.General.TokenLimitType {
 	case config.CountInput:

@@ -101,7 +101,9 @@ func (c *call) failed(f *failure) *failure {
 	if f.reason == clientLeft {
 		e.status = spend.StatusCancelled
 	}
-	e.floor = f.reason == clientLeft || f.reason == draining // the provider may have been at work: its input is booked
+	// The provider may have been at work for a call that was ended from this side: its input is booked. A time limit of the
+	// client's own is such an end, or a short one would be a way to have models work for nothing.
+	e.floor = f.reason == clientLeft || f.reason == draining || f.reason == timedOut && c.timeout > 0
 	c.settle(e)
 	return f
 }
@@ -160,7 +162,7 @@ func (c *call) ended() *failure {
 func (c *call) try(a route.Attempt) route.Outcome {
 	now := c.p.Now()
 	if a.Fallbacks != c.sent.attempt.Fallbacks {
-		if f := c.again([]*models.Deployment{a.Deployment}); f != nil {
+		if f := c.again(a.Group, []*models.Deployment{a.Deployment}); f != nil {
 			return route.Outcome{Class: route.BadRequest, Err: f}
 		}
 	}

@@ -1,9 +1,11 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -55,19 +57,16 @@ func (h *hold) cancel() {
 // reserve takes what the call needs on every scope that counts it, or nothing: rates and parallel slots first, money
 // after them, and the rates back when money refuses.
 func (c *call) reserve() *failure {
-	noBudget, noRate := policy.Exempt(c.snap, c.grant)
 	ask, f := c.estimate(c.match.Deployments)
 	if f != nil {
 		return f
 	}
-	if !noRate {
-		slot, err := c.p.Limits.Take(context.Background(), c.rateWants(), c.limited(c.inTok, c.expected()))
-		if err != nil {
-			return unrated(err)
-		}
-		c.hold.slot = slot
+	slot, err := c.p.Limits.Take(context.Background(), c.rateWants(), c.limited(c.inTok, c.expected()))
+	if err != nil {
+		return unrated(err)
 	}
-	wants := c.budgetWants(noBudget)
+	c.hold.slot = slot
+	wants := c.budgetWants()
 	c.refine(&ask, wants)
 	money, err := c.p.Budget.Reserve(wants, ask)
 	if err != nil {
@@ -129,7 +128,7 @@ func (c *call) estimate(deployments []*models.Deployment) (budget.Ask, *failure)
 		c.inTok = int64(len(c.s.body)/bytesPerToken + 1)
 	}
 	usage := price.Usage{InputUncached: c.inTok, OutputText: c.expected(), Requests: 1}
-	ask := budget.Ask{Pricing: budget.Free, Mode: c.mode(), MaxTokens: c.output, MinTokens: c.cfg.MinOutput}
+	ask := budget.Ask{Pricing: budget.Free, Mode: policy.Mode(c.snap, c.grant, &c.cfg.Caps), MaxTokens: c.output, MinTokens: c.cfg.MinOutput}
 	priced := false
 	for _, d := range deployments {
 		p, known := c.priceOf(d, "")
@@ -147,29 +146,43 @@ func (c *call) estimate(deployments []*models.Deployment) (budget.Ask, *failure)
 		}
 		priced = true
 		ask.Pricing = budget.Priced
+		adjust := c.cfg.Adjust.For(d.Provider)
 		cost, lines := p.AppendCost(c.s.lines[:0], usage, "")
+		cost, lines = adjust.Apply(cost, lines)
 		floor, lines := p.AppendCost(lines[:0], price.Usage{InputUncached: c.inTok, Requests: 1}, "")
+		floor, lines = adjust.Apply(floor, lines)
 		c.s.lines = lines
 		ask.Est, ask.Floor = max(ask.Est, cost), max(ask.Floor, floor)
 		if ask.Mode == budget.Exact {
-			c.worst(&ask, &p, d)
+			c.worst(&ask, &p, adjust, d)
 		}
 	}
 	return ask, nil
 }
 
-// worst fills what exact mode needs: bounds that the call cannot pass.
-func (c *call) worst(ask *budget.Ask, p *price.Price, d *models.Deployment) {
-	input, _ := p.AppendCost(nil, price.Usage{InputUncached: int64(tokens.UpperBound(c.s.body)), Requests: 1}, "")
-	ask.Input = max(ask.Input, input)
+// worst fills what exact mode needs: bounds that the call cannot pass, whatever it turns into.
+func (c *call) worst(ask *budget.Ask, p *price.Price, adjust price.Adjust, d *models.Deployment) {
+	bound, perMillion := adjust.Ceiling(p.Ceiling(int64(tokens.UpperBound(c.s.body)), c.kinds(d)))
+	ask.Input = max(ask.Input, bound)
 	if c.op == provider.Embedding {
 		return
 	}
-	if rate, ok := p.Rate(price.Output); ok {
-		ask.OutputPerMillion = max(ask.OutputPerMillion, rate*c.n)
+	if perMillion > math.MaxInt64/c.n {
+		perMillion = math.MaxInt64 / c.n // no budget has that much
 	}
+	ask.OutputPerMillion = max(ask.OutputPerMillion, perMillion*c.n)
 	if info, ok := c.p.Prices.Info(d.Provider, d.Model); ok && info.MaxOutputTokens > ask.ModelMax {
 		ask.ModelMax = info.MaxOutputTokens
+	}
+}
+
+// kinds is which dearer kinds of token the call can lead to, as far as its body tells.
+func (c *call) kinds(d *models.Deployment) price.Kinds {
+	has := func(word string) bool { return bytes.Contains(c.s.body, []byte(word)) }
+	_, tiered := d.Params["service_tier"]
+	return price.Kinds{
+		Cached: has(`"cache_control"`), Media: has("audio") || has("image") || has(`"modalities"`),
+		Tiered: tiered || has(`"service_tier"`) || has(`"speed"`),
 	}
 }
 
@@ -195,15 +208,6 @@ func (c *call) refine(ask *budget.Ask, wants []budget.Want) {
 			return
 		}
 	}
-}
-
-// mode is how strictly caps are kept for this call: the strictest of key, team and configuration.
-func (c *call) mode() budget.Mode {
-	mode := max(c.cfg.BudgetMode, budget.ParseMode(c.grant.BudgetMode()))
-	if t := c.snap.Team(c.grant.TeamID); t != nil {
-		mode = max(mode, budget.ParseMode(t.BudgetMode))
-	}
-	return mode
 }
 
 // priceOf finds what a deployment's calls cost; reply is the model that its answer named.
@@ -242,13 +246,18 @@ func (c *call) admit() *failure {
 	return nil
 }
 
-// again holds for a fallback group what that would cost, before it is tried.
-func (c *call) again(deployments []*models.Deployment) *failure {
+// again holds for a fallback group what that would cost, before it is tried; a budget that the key has for that model
+// counts in place of the one for the model that was asked for.
+func (c *call) again(group string, deployments []*models.Deployment) *failure {
 	ask, f := c.estimate(deployments)
 	if f != nil {
 		return f
 	}
-	if err := c.hold.money.Again(ask); err != nil {
+	var own *budget.Want
+	if w, ok := policy.ModelBudget(c.snap, c.grant, policy.Bill{Model: group, Now: c.start.UnixMicro()}); ok {
+		own = &w
+	}
+	if err := c.hold.money.Again(ask, own); err != nil {
 		return c.unfunded(err)
 	}
 	return nil

@@ -22,6 +22,7 @@ import (
 	"gatehouse/proxy/budget"
 	"gatehouse/proxy/keyring"
 	"gatehouse/proxy/limit"
+	"gatehouse/proxy/policy"
 	"gatehouse/proxy/price"
 	"gatehouse/proxy/provider"
 	"gatehouse/proxy/provider/anthropic"
@@ -70,14 +71,9 @@ type Config struct {
 	TrustedProxies  []netip.Prefix
 	AllowedIPs      []netip.Prefix // empty = all
 
-	BudgetMode      budget.Mode
-	MinOutput       int64
-	ProxyBudget     keyring.Cap // over everything, nano-USD
-	ProxyDuration   string
-	EndUserBudget   keyring.Cap // of end users without a budget of their own, nano-USD
-	EndUserBudgetID string      // budget row of end users without one
-	GlobalParallel  keyring.Cap
-	TokenLimit      TokenLimit
+	Caps       policy.Caps
+	MinOutput  int64
+	TokenLimit TokenLimit
 
 	Adjust      price.Adjustments
 	EgressAllow []string // CIDR or host: reachable for deployments made through the API

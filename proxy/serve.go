@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -248,14 +249,15 @@ func (c *call) shape() *failure {
 		if err != nil {
 			return refusedByBody(err)
 		}
-		if n > 0 && (c.output == 0 || n < c.output) {
-			c.output = n
-		}
+		c.output = max(c.output, n) // of several caps nobody knows which one the provider goes by
 	}
-	if n, err := req.Number(wire.N, 1024); err != nil {
+	if n, err := req.Number(wire.N, mostChoices); err != nil {
 		return refusedByBody(err)
 	} else if n > 0 {
 		c.n = n
+	}
+	if c.op == provider.Completion {
+		c.n = completions(c.s.body, c.n)
 	}
 	need := wire.Messages
 	switch c.op {
@@ -281,6 +283,25 @@ func (c *call) shape() *failure {
 	}
 	return nil
 }
+
+// mostChoices is how many answers a call may ask for.
+const mostChoices = 1024
+
+// completions is how many answers a call of the old completions API is billed for: n of them (best_of, where that is
+// more) for each of its prompts.
+func completions(body []byte, n int64) int64 {
+	if best, ok := wire.Int(wire.Lookup(body, "best_of")); ok {
+		n = max(n, min(best, mostChoices))
+	}
+	var prompts []json.RawMessage
+	if raw := wire.Lookup(body, "prompt"); wire.IsArray(raw) && json.Unmarshal(raw, &prompts) == nil && len(prompts) > 1 && !number(prompts[0]) {
+		n *= int64(len(prompts))
+	}
+	return n
+}
+
+// number tells a list of tokens, which is one prompt, from a list of prompts.
+func number(raw json.RawMessage) bool { return len(raw) > 0 && raw[0] != '"' && raw[0] != '[' }
 
 // permit asks whether this key may make this call.
 func (c *call) permit() *failure {

@@ -43,6 +43,10 @@ type bill struct {
 // absurd is more tokens than any model takes: a count above it is not believed.
 const absurd = 50_000_000
 
+// absurdCost is more than any call costs. What is above it is a provider that lies or a price with a slip in it; booked
+// as it stands, a few such calls would be more than a counter can hold.
+const absurdCost = 1_000_000 * models.USD
+
 // usageOf turns what the provider reported into what is billed, and counts here what it did not report.
 func (c *call) usageOf(e *ending) (u price.Usage, estimated bool) {
 	if e.usage.Seen && !e.usage.Bad {
@@ -101,6 +105,9 @@ func (c *call) price(e *ending) bill {
 		return b
 	}
 	b.cost, b.lines = c.cfg.Adjust.For(d.Provider).Apply(b.cost, b.lines)
+	if b.cost > absurdCost {
+		b.cost, b.estimated = absurdCost, true
+	}
 	return b
 }
 

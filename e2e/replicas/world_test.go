@@ -97,12 +97,17 @@ func burst(t *testing.T, all []*testkit.Server, key string, n int, extra object)
 	t.Helper()
 	c := client(t)
 	out := make([]answer, n)
+	parallel(n, func(i int) { out[i] = chat(t.Context(), c, all[i%len(all)], key, extra) })
+	return out
+}
+
+// parallel does n things at once and waits for all.
+func parallel(n int, do func(i int)) {
 	var group sync.WaitGroup
 	for i := range n {
-		group.Go(func() { out[i] = chat(t.Context(), c, all[i%len(all)], key, extra) })
+		group.Go(func() { do(i) })
 	}
 	group.Wait()
-	return out
 }
 
 // count is how many answers have a status.

@@ -20,6 +20,7 @@ type accountRow struct {
 	ResetsAt                   *int64
 	Spent, Total, Sliced, Lost int64
 	rolled, dirty              bool
+	gone                       bool // nobody owns the scope any more
 }
 
 func (a *accountRow) counter() models.Counter {
@@ -73,7 +74,8 @@ FROM replicas WHERE id = ? FOR KEY SHARE`, replica).Find(&me)
 	return got, now, fail("lend from budgets", err)
 }
 
-// lockAccounts locks the counters in the order of their scopes, made where there is none, and reads this replica's slices.
+// lockAccounts locks the counters in the order of their scopes, made where a new slice is asked for, and reads this
+// replica's slices.
 func (s *Store) lockAccounts(db *gorm.DB, replica string, asks []models.SliceAsk) (map[string]*accountRow, map[string]*sliceRow, error) {
 	scopes := make([]string, len(asks))
 	for i := range asks {
@@ -90,9 +92,9 @@ func (s *Store) lockAccounts(db *gorm.DB, replica string, asks []models.SliceAsk
 			accounts[rows[i].Scope] = &rows[i]
 		}
 		var missing [][]any
-		for _, scope := range scopes {
-			if accounts[scope] == nil {
-				missing = append(missing, []any{scope})
+		for i := range asks {
+			if accounts[asks[i].Scope] == nil && asks[i].New {
+				missing = append(missing, []any{asks[i].Scope})
 			}
 		}
 		if len(missing) == 0 {
@@ -104,7 +106,7 @@ func (s *Store) lockAccounts(db *gorm.DB, replica string, asks []models.SliceAsk
 	}
 	for _, scope := range scopes {
 		if accounts[scope] == nil {
-			accounts[scope] = &accountRow{Scope: scope}
+			accounts[scope] = &accountRow{Scope: scope, gone: true}
 		}
 	}
 	var rows []sliceRow
@@ -118,7 +120,7 @@ func (s *Store) lockAccounts(db *gorm.DB, replica string, asks []models.SliceAsk
 
 // roll starts the window that now is in. Slices of the old one are void with it.
 func (a *accountRow) roll(ask *models.SliceAsk, now models.Time) {
-	if ask.Roll == nil {
+	if ask.Roll == nil || a.gone {
 		return
 	}
 	start, resets, rolled := ask.Roll(now, a.counter())

@@ -155,3 +155,20 @@ func TestAnOperatorReleasesWhatWasLost(t *testing.T) {
 		same(t, "the old slice", slice(t, s, "a", lend("key:k", 1, 2, false, 0, 10))[0].Void, true)
 	})
 }
+
+// A team is deleted and made again under its id: what a replica had of the old one's budget is no part of the new one's.
+func TestAForgottenScopeLendsNothing(t *testing.T) {
+	onPostgres(t, func(t *testing.T, s *store.Store) {
+		got(s.Beat(t.Context(), "a", replicaTTL))(t)
+		slice(t, s, "a", lend("team:t", 1, 1, true, 0, 600))
+		must(t, s.DeleteCounters(t.Context(), "team:t"))
+		same(t, "the old slice", slice(t, s, "a", lend("team:t", 1, 2, false, 600, 0))[0].Void, true)
+		must(t, s.EachCounter(t.Context(), func(c models.Counter) {
+			if c.Scope == "team:t" {
+				t.Error("asking for a scope that is gone has made it again")
+			}
+		}))
+		v := slice(t, s, "a", lend("team:t", 2, 1, true, 0, 100))[0].View
+		same(t, "lent of the new one", v.Sliced, 100)
+	})
+}

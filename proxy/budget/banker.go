@@ -20,10 +20,17 @@ type banker struct {
 	replica string
 	wake    chan struct{}
 	lease   atomic.Pointer[time.Time] // slices are this replica's until then
-	offset  atomic.Int64              // of the database's clock, at least; µs
+	clock   atomic.Pointer[reading]   // of the database; nil before the first answer
 
 	mu    sync.Mutex
 	needs map[*account]*need
+}
+
+// reading is what the database's clock said, and when that was by this process' own, which is read as a stopwatch: a
+// wall clock that is set meanwhile changes nothing.
+type reading struct {
+	micros int64
+	at     time.Time
 }
 
 // need is what is wanted of one account.
@@ -158,7 +165,7 @@ func (b *banker) once(ctx context.Context) (again time.Duration) {
 		}
 		return 0
 	}
-	b.offset.Store(clock.Micros() - b.l.opt.Now().UnixMicro())
+	b.clock.Store(&reading{micros: clock.Micros(), at: b.l.opt.Now()})
 	var recall []string
 	for i := range got {
 		a := byScope[got[i].Scope]

@@ -239,14 +239,14 @@ func TestAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	dear := budget.Ask{Mode: budget.Exact, Input: usd(0.8), MaxTokens: 1, OutputPerMillion: 1}
-	if err := h.Again(dear); err == nil {
+	if err := h.Again(dear, nil); err == nil {
 		t.Fatal("a dearer model is admitted beyond the team's cap")
 	}
 	if h.Est() != usd(0.2) || l.State("key:a").Held != usd(0.2) || l.State("team:t").Held != usd(2.7) {
 		t.Errorf("the old hold does not stand: %+v %+v", l.State("key:a"), l.State("team:t"))
 	}
 	other.Refund()
-	if err := h.Again(dear); err != nil {
+	if err := h.Again(dear, nil); err != nil {
 		t.Fatal(err)
 	}
 	if l.State("key:a").Held != usd(0.8)+1 || l.State("team:t").Held != usd(0.8)+1 {
@@ -255,6 +255,65 @@ func TestAgain(t *testing.T) {
 	h.Settle(usd(0.9))
 	if l.Held() != 0 || l.State("key:a").Spent != usd(0.9) {
 		t.Errorf("%+v", l.State("key:a"))
+	}
+}
+
+// A fallback is counted in the key's budget for the model that it goes to, and no longer in the one of the model before.
+func TestAgainCountsTheOtherModel(t *testing.T) {
+	t.Parallel()
+	l := ledger(testkit.NewClock())
+	model := func(name string, most models.Nano) budget.Want {
+		return budget.Want{Level: keyring.LevelKeyModel, Scope: "keymodel:a/" + name, ID: "sk-...a", Model: name, Cap: limit(most)}
+	}
+	spare := model("spare", usd(0.5))
+	full, err := l.Reserve([]budget.Want{spare}, budget.Ask{Est: usd(0.5)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := l.Reserve([]budget.Want{{Scope: "key:a", Cap: limit(usd(2))}, model("first", usd(1))}, budget.Ask{Est: usd(0.2)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var used *budget.Exhausted
+	if err := h.Again(budget.Ask{Est: usd(0.3)}, &spare); !errors.As(err, &used) || used.Model != "spare" || used.Level != keyring.LevelKeyModel {
+		t.Fatalf("a model whose budget is used up: %v", err)
+	}
+	if l.State("keymodel:a/first").Held != usd(0.2) || l.State("key:a").Held != usd(0.2) || l.State(spare.Scope).Held != usd(0.5) {
+		t.Errorf("after the refusal: %s", l.Held())
+	}
+	full.Settle(usd(0.1))
+	if err := h.Again(budget.Ask{Est: usd(0.3)}, &spare); err != nil {
+		t.Fatal(err)
+	}
+	if l.State("keymodel:a/first").Held != 0 || l.State("key:a").Held != usd(0.3) || l.State(spare.Scope).Held != usd(0.3) {
+		t.Errorf("after the fallback: %+v %+v", l.State("keymodel:a/first"), l.State(spare.Scope))
+	}
+	h.Settle(usd(0.25))
+	if l.Held() != 0 || l.State("keymodel:a/first").Spent != 0 || l.State(spare.Scope).Spent != usd(0.35) || l.State("key:a").Spent != usd(0.25) {
+		t.Errorf("after the end: %+v %+v", l.State(spare.Scope), l.State("key:a"))
+	}
+	if charges := h.Charges(nil); len(charges) != 2 {
+		t.Errorf("charged to %+v", charges)
+	}
+}
+
+// Whatever calls are taken to cost, a scope without a cap never ends below zero.
+func TestHugeEstimatesLeaveNothing(t *testing.T) {
+	t.Parallel()
+	l := ledger(testkit.NewClock())
+	var holds []*budget.Hold
+	for range 8 {
+		h, err := l.Reserve([]budget.Want{{Scope: "key:a"}}, budget.Ask{Est: math.MaxInt64})
+		if err != nil {
+			t.Fatal(err)
+		}
+		holds = append(holds, h)
+	}
+	for _, h := range holds {
+		h.Settle(1)
+	}
+	if held := l.State("key:a").Held; held != 0 {
+		t.Errorf("%d is held by nobody", held)
 	}
 }
 

@@ -37,6 +37,8 @@ type part struct {
 	limit    keyring.Cap
 	soft     keyring.Cap
 	level    keyring.Level
+	fresh    bool        // came with a fallback
+	before   models.Nano // held, while that is being exchanged
 	slice    int64       // that the call was admitted on; 0: none
 	take     models.Nano // of its cost, what the slice had
 }
@@ -233,6 +235,10 @@ func (h *Hold) admit(ask *Ask) int {
 	return -1
 }
 
+// mostHeld is what one call can hold of a scope without a cap: so little that no number of calls makes the sum stop at
+// the largest number, from which taking them off again would go below zero.
+const mostHeld = 1_000_000 * models.USD
+
 // hold sets what each part holds: est, or what is left where that is less.
 func (h *Hold) hold(est models.Nano) {
 	h.est = est
@@ -244,7 +250,7 @@ func (h *Hold) hold(est models.Nano) {
 		if !p.covered() {
 			continue
 		}
-		p.held = est
+		p.held = min(est, mostHeld)
 		if p.limit.Set && est > 0 {
 			p.held = min(est, max(0, p.account.free(models.Nano(p.limit.N))))
 		}
@@ -261,32 +267,41 @@ func exhausted(w *Want, a *account) *Exhausted {
 }
 
 // Again replaces what is held by what another model would cost, before a call falls back to it: all scopes or none, and
-// on a refusal the old hold stands. Windows stay those of the admission. Errors: *Exhausted, ErrUnavailable.
-func (h *Hold) Again(ask Ask) error {
+// on a refusal the old hold stands. own is the key's budget for that model, nil when it has none; it counts in place of
+// the one that the key has for the model before. Windows stay those of the admission.
+// Errors: *Exhausted, ErrUnavailable.
+func (h *Hold) Again(ask Ask, own *Want) error {
 	if h.done.Load() {
 		return nil
 	}
-	order := h.order(make([]uint8, 0, 16))
-	held := make([]models.Nano, len(h.parts))
+	next := h.successor(own)
+	order := next.order(make([]uint8, 0, 16))
 	var began time.Time
 	for {
+		now := h.ledger.micros()
 		for _, i := range order {
-			p := &h.parts[i]
+			p := &next.parts[i]
 			p.account.mu.Lock()
-			held[i] = p.held
+			if p.fresh { // of the model that it falls back to
+				if p.account.turn(&h.ledger.cal, own.Duration, own.ResetAt, now) {
+					h.ledger.ask(p.account.scope)
+				}
+				p.window, p.resetsAt = p.account.start, p.account.resetsAt
+			}
+			p.before = p.held
 			if p.account.start == p.window {
 				p.account.held -= p.held
 			}
 		}
-		short, est, err := h.short(order, &ask)
+		short, est, err := next.short(order, &ask)
 		if err == nil && len(short) == 0 {
-			err = h.replace(&ask)
+			err = next.replace(&ask, own)
 		}
 		for _, i := range order {
-			p := &h.parts[i]
+			p := &next.parts[i]
 			current := p.account.start == p.window
 			if err != nil || len(short) > 0 {
-				p.held = held[i]
+				p.held = p.before
 				if current {
 					p.account.held = p.account.held.AddSat(p.held)
 				}
@@ -295,8 +310,12 @@ func (h *Hold) Again(ask Ask) error {
 			}
 			p.account.mu.Unlock()
 		}
-		if err != nil || len(short) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(short) == 0 {
+			h.become(next)
+			return nil
 		}
 		if began.IsZero() {
 			began = h.ledger.opt.Now()
@@ -309,20 +328,67 @@ func (h *Hold) Again(ask Ask) error {
 	}
 }
 
-// replace holds anew, all accounts locked and what was held taken off; on a refusal the hold's own figures stand.
-func (h *Hold) replace(ask *Ask) error {
-	est, tokens := h.est, h.MaxTokens
+// successor is the hold after a fallback, before anything is held for it: the parts of h, with the new model's budget in
+// place of the old one's.
+func (h *Hold) successor(own *Want) *Hold {
+	next := &Hold{ledger: h.ledger, floor: h.floor, est: h.est, MaxTokens: h.MaxTokens, parts: make([]part, 0, len(h.parts)+1)}
+	for _, p := range h.parts {
+		if p.level == keyring.LevelKeyModel {
+			if own == nil || p.account.scope != own.Scope {
+				continue
+			}
+			own = nil // the same budget as before
+		}
+		next.parts = append(next.parts, p)
+	}
+	if own != nil {
+		next.parts = append(next.parts, part{account: h.ledger.account(own.Scope), limit: own.Cap, soft: own.Soft, level: own.Level, fresh: true})
+	}
+	return next
+}
+
+// become takes over what next holds, and lets go of the budget that no longer counts.
+func (h *Hold) become(next *Hold) {
+	for i := range h.parts {
+		p := &h.parts[i]
+		if p.level != keyring.LevelKeyModel || next.has(p.account) {
+			continue
+		}
+		p.account.mu.Lock()
+		if p.account.start == p.window {
+			p.account.held -= p.held
+		}
+		p.account.mu.Unlock()
+	}
+	h.est, h.floor, h.MaxTokens, h.parts = next.est, next.floor, next.MaxTokens, next.parts
+}
+
+func (h *Hold) has(a *account) bool {
+	for i := range h.parts {
+		if h.parts[i].account == a {
+			return true
+		}
+	}
+	return false
+}
+
+// replace holds anew, all accounts locked and what was held taken off.
+func (h *Hold) replace(ask *Ask, own *Want) error {
 	h.MaxTokens = 0
 	refused := h.admit(ask)
 	if refused < 0 {
+		h.floor = ask.Floor
 		return nil
 	}
-	h.est, h.MaxTokens = est, tokens
 	p := &h.parts[refused]
-	return &Exhausted{
+	out := &Exhausted{
 		Level: p.level, Scope: p.account.scope, Limit: models.Nano(p.limit.N),
 		Spent: p.account.spent, Held: p.account.held, ResetsAt: p.account.resetsAt,
 	}
+	if p.fresh {
+		out.ID, out.Of, out.Model = own.ID, own.Of, own.Model
+	}
+	return out
 }
 
 // Settled is what a settle found.

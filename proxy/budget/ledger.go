@@ -160,11 +160,13 @@ func (l *Ledger) Reset(scope string, to models.Nano) {
 
 // micros is the clock that windows go by: the database's, as far as this process knows it.
 func (l *Ledger) micros() int64 {
-	now := l.opt.Now().UnixMicro()
+	now := l.opt.Now()
 	if l.banker != nil {
-		now += l.banker.offset.Load()
+		if r := l.banker.clock.Load(); r != nil {
+			return r.micros + now.Sub(r.at).Microseconds()
+		}
 	}
-	return now
+	return now.UnixMicro()
 }
 
 // Adopt takes over from the database when a scope's window ends, and the window itself where that is a newer one.

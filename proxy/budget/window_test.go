@@ -80,7 +80,7 @@ func TestHoldBelongsToItsWindow(t *testing.T) {
 	// The same for a hold that is exchanged after its window has ended.
 	clock.Advance(24 * time.Hour)
 	reserve(t, l, w, usd(0.1))
-	if err := young.Again(budget.Ask{Est: usd(0.8)}); err != nil {
+	if err := young.Again(budget.Ask{Est: usd(0.8)}, nil); err != nil {
 		t.Fatal(err)
 	}
 	young.Settle(usd(1))

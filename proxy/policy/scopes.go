@@ -9,7 +9,7 @@ import (
 
 // Caps are the operator's figures that belong to no row.
 type Caps struct {
-	ProxyBudget      keyring.Cap // nano-USD over everything; 0 is none, as in LiteLLM
+	ProxyBudget      keyring.Cap // nano-USD over everything
 	ProxyDuration    string
 	ProxyParallel    keyring.Cap
 	CustomerBudget   keyring.Cap // of an end user without a budget of their own
@@ -20,6 +20,7 @@ type Caps struct {
 // Bill is whom a call is counted for.
 type Bill struct {
 	Model    string // after aliases
+	Asked    string // as the caller named it: limits per model go by either name
 	Customer string // end user named by the call; empty = none
 	Now      int64  // Unix µs
 }
@@ -37,18 +38,14 @@ func Mode(s *keyring.Snapshot, g *keyring.Grant, caps *Caps) budget.Mode {
 
 // Budgets appends every scope that a call is counted in, in the order in which a refusal is reported: key, key and
 // model, team, organization, member, user, end user, proxy (contract/admin-api.md §4.4, §4.8). Scopes without a cap are there to
-// be counted. With a buffer to append to it allocates nothing for a key whose team, user and member have rows.
+// be counted; the master key has none that is capped. With a buffer to append to it allocates nothing for a key whose
+// team, user and member have rows.
 func Budgets(to []budget.Want, s *keyring.Snapshot, g *keyring.Grant, b Bill, caps *Caps) []budget.Want {
-	if g.Master {
-		return append(to, proxyWant(caps, false))
-	}
+	first := len(to)
 	kl := s.KeyLimits(g, b.Now)
 	to = append(to, want(keyring.LevelKey, g.Scope(), g.Label(), &kl, true))
-	if mb, ok := kl.ModelBudgets[b.Model]; ok && b.Model != "" {
-		to = append(to, budget.Want{
-			Level: keyring.LevelKeyModel, Scope: models.ScopeKeyModel(g.ID(), b.Model), ID: g.Label(), Of: g.Alias(), Model: b.Model,
-			Cap: keyring.Cap{N: int64(mb.Limit), Set: true}, Duration: mb.Duration,
-		})
+	if w, ok := keyModel(g, &kl, b.Model, b.Asked); ok {
+		to = append(to, w)
 	}
 	var team *keyring.Team
 	if !g.Personal() {
@@ -73,14 +70,45 @@ func Budgets(to []budget.Want, s *keyring.Snapshot, g *keyring.Grant, b Bill, ca
 	if b.Customer != "" {
 		to = append(to, customerWant(s, b.Customer, caps))
 	}
-	return append(to, proxyWant(caps, true))
+	to = append(to, budget.Want{Level: keyring.LevelProxy, Scope: models.ScopeProxy, Cap: caps.ProxyBudget, Duration: caps.ProxyDuration})
+	if exempt, _ := Exempt(s, g); exempt {
+		for i := first; i < len(to); i++ {
+			to[i].Cap, to[i].Soft = keyring.Cap{}, keyring.Cap{}
+		}
+	}
+	return to
+}
+
+// ModelBudget is the scope of a key's budget for one model, named one way or the other; ok is false when it has none. A
+// fallback asks it for the model that it falls back to.
+func ModelBudget(s *keyring.Snapshot, g *keyring.Grant, b Bill) (w budget.Want, ok bool) {
+	if exempt, _ := Exempt(s, g); exempt {
+		return w, false
+	}
+	kl := s.KeyLimits(g, b.Now)
+	return keyModel(g, &kl, b.Model, b.Asked)
+}
+
+func keyModel(g *keyring.Grant, kl *keyring.Limits, names ...string) (w budget.Want, ok bool) {
+	if len(kl.ModelBudgets) == 0 {
+		return w, false
+	}
+	for _, name := range names {
+		if mb, ok := kl.ModelBudgets[name]; ok && name != "" {
+			return budget.Want{
+				Level: keyring.LevelKeyModel, Scope: models.ScopeKeyModel(g.ID(), name), ID: g.Label(), Of: g.Alias(), Model: name,
+				Cap: keyring.Cap{N: int64(mb.Limit), Set: true}, Duration: mb.Duration,
+			}, true
+		}
+	}
+	return w, false
 }
 
 func userBudgets(to []budget.Want, s *keyring.Snapshot, g *keyring.Grant, team *keyring.Team) []budget.Want {
-	if !g.Personal() {
+	if team != nil {
 		m := s.Member(g.TeamID, g.UserID)
 		l := s.MemberLimits(team, m)
-		var w budget.Want
+		w := budget.Want{}
 		if m != nil {
 			w = want(keyring.LevelMember, m.Scope, m.UserID, &l, true)
 		} else {
@@ -95,27 +123,19 @@ func userBudgets(to []budget.Want, s *keyring.Snapshot, g *keyring.Grant, team *
 	}
 	l := s.UserLimits(u)
 	// Spend with a team's key is tracked for the person too, but only personal keys are capped by it.
-	return append(to, want(keyring.LevelUser, u.Scope, u.ID, &l, g.Personal()))
+	w := want(keyring.LevelUser, u.Scope, u.ID, &l, g.Personal())
+	if !g.Personal() {
+		w.Soft = keyring.Cap{}
+	}
+	return append(to, w)
 }
 
 func customerWant(s *keyring.Snapshot, id string, caps *Caps) budget.Want {
-	c := s.Customer(id)
-	l := s.CustomerLimits(c, caps.CustomerBudgetID)
-	if !l.MaxBudget.Set && caps.CustomerBudgetID == "" {
+	l := s.CustomerLimits(s.Customer(id), caps.CustomerBudgetID)
+	if !l.MaxBudget.Set {
 		l.MaxBudget = caps.CustomerBudget
 	}
-	if c != nil {
-		return want(keyring.LevelCustomer, c.Scope, c.ID, &l, true)
-	}
 	return want(keyring.LevelCustomer, models.ScopeCustomer(id), id, &l, true)
-}
-
-func proxyWant(caps *Caps, enforced bool) budget.Want {
-	w := budget.Want{Level: keyring.LevelProxy, Scope: models.ScopeProxy, Duration: caps.ProxyDuration}
-	if enforced && caps.ProxyBudget.Set && caps.ProxyBudget.N > 0 {
-		w.Cap = caps.ProxyBudget
-	}
-	return w
 }
 
 func want(level keyring.Level, scope, id string, l *keyring.Limits, enforced bool) budget.Want {
@@ -134,7 +154,7 @@ func Rates(to []limit.Want, s *keyring.Snapshot, g *keyring.Grant, b Bill, caps 
 	}
 	kl := s.KeyLimits(g, b.Now)
 	to = rate(to, keyring.LevelKey, g.Scope(), g.Label(), &kl)
-	perKey := modelRate(keyring.LevelKeyModel, &kl, b.Model)
+	perKey := modelRate(keyring.LevelKeyModel, &kl, &b)
 	if perKey.RPM.Set || perKey.TPM.Set {
 		perKey.Scope, perKey.ID = models.ScopeKeyModel(g.ID(), b.Model), g.Label()
 		to = append(to, perKey)
@@ -146,7 +166,7 @@ func Rates(to []limit.Want, s *keyring.Snapshot, g *keyring.Grant, b Bill, caps 
 	if team != nil {
 		l := s.TeamLimits(team)
 		to = rate(to, keyring.LevelTeam, team.Scope, team.ID, &l)
-		perTeam := modelRate(keyring.LevelTeamModel, &l, b.Model)
+		perTeam := modelRate(keyring.LevelTeamModel, &l, &b)
 		if perKey.RPM.Set {
 			perTeam.RPM = keyring.Cap{}
 		}
@@ -196,18 +216,20 @@ func rate(to []limit.Want, level keyring.Level, scope, id string, l *keyring.Lim
 }
 
 // modelRate is the limit a row sets for one model, from its maps and from its budgets per model.
-func modelRate(level keyring.Level, l *keyring.Limits, model string) limit.Want {
-	w := limit.Want{Level: level, Model: model}
-	if model == "" {
+func modelRate(level keyring.Level, l *keyring.Limits, b *Bill) limit.Want {
+	w := limit.Want{Level: level, Model: b.Model}
+	if l.ModelRPM == nil && l.ModelTPM == nil && l.ModelBudgets == nil || b.Model == "" {
 		return w
 	}
-	if n, ok := l.ModelRPM[model]; ok {
-		w.RPM = keyring.Cap{N: n, Set: true}
+	for _, name := range [...]string{b.Model, b.Asked} {
+		if n, ok := l.ModelRPM[name]; ok && !w.RPM.Set {
+			w.RPM = keyring.Cap{N: n, Set: true}
+		}
+		if n, ok := l.ModelTPM[name]; ok && !w.TPM.Set {
+			w.TPM = keyring.Cap{N: n, Set: true}
+		}
 	}
-	if n, ok := l.ModelTPM[model]; ok {
-		w.TPM = keyring.Cap{N: n, Set: true}
-	}
-	if mb, ok := l.ModelBudgets[model]; ok {
+	if mb, ok := l.ModelBudgets[b.Model]; ok {
 		if mb.RPMLimit != nil && !w.RPM.Set {
 			w.RPM = keyring.Cap{N: *mb.RPMLimit, Set: true}
 		}

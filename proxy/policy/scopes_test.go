@@ -58,7 +58,7 @@ func TestBudgets(t *testing.T) {
 		want                 []string
 	}{
 		{"team", "c", "gpt-4", []string{
-			"key:team 10.0", "keymodel:team/gpt-4 1.0 1d", "team:t 20.0 30d", "org:o 50.0", "member:1:t/u 4.0", "user:u - soft 5.0", "customer:c 1.0", "proxy 100.0 1mo",
+			"key:team 10.0", "keymodel:team/gpt-4 1.0 1d", "team:t 20.0 30d", "org:o 50.0", "member:1:t/u 4.0", "user:u -", "customer:c 1.0", "proxy 100.0 1mo",
 		}},
 		{"personal", "", "gpt-4o", []string{"key:personal 10.0", "user:u 7.0 soft 5.0", "proxy 100.0 1mo"}},
 		{"service", "", "gpt-4", []string{"key:service -", "team:t 20.0 30d", "org:o 50.0", "proxy 100.0 1mo"}},
@@ -82,12 +82,16 @@ func TestBudgets(t *testing.T) {
 			t.Errorf("%s:\n got %q\nwant %q", tc.key, got, tc.want)
 		}
 	}
-	master := policy.Budgets(nil, s, keyring.NewMaster("m"), policy.Bill{}, caps)
-	if len(master) != 1 || master[0].Cap.Set {
-		t.Errorf("the master key is capped: %+v", master)
+	for _, w := range policy.Budgets(nil, s, keyring.NewMaster("m"), policy.Bill{}, caps) {
+		if w.Cap.Set || w.Soft.Set {
+			t.Errorf("the master key is capped: %+v", w)
+		}
 	}
-	if none := policy.Budgets(nil, s, s.Grant("plain"), policy.Bill{}, &policy.Caps{ProxyBudget: keyring.Cap{Set: true}}); none[1].Cap.Set {
-		t.Error("max_budget 0 over the proxy is a cap")
+	if w, ok := policy.ModelBudget(s, s.Grant("team"), policy.Bill{Model: "m", Asked: "gpt-4"}); !ok || w.Scope != "keymodel:team/gpt-4" {
+		t.Errorf("the budget of a model by the name it was asked for: %+v %t", w, ok)
+	}
+	if w, ok := policy.ModelBudget(s, s.Grant("plain"), policy.Bill{Model: "gpt-4"}); ok {
+		t.Errorf("a key without budgets for models: %+v", w)
 	}
 }
 

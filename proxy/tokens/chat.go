@@ -50,7 +50,7 @@ func UpperBound(body []byte) int {
 		if end < 0 {
 			return n
 		}
-		if s := body[at+1 : end-1]; encoded(s) {
+		if s := body[at+1 : end-1]; mediaKey(body, at) && encoded(s) {
 			n -= len(s)
 			n += imageMost + len(s)/128
 		} else if bytes.HasPrefix(s, []byte("http://")) || bytes.HasPrefix(s, []byte("https://")) {
@@ -60,16 +60,35 @@ func UpperBound(body []byte) int {
 	}
 }
 
-// encoded reports that a string is media in base64: a data URL, or a long run without a character that text has.
-func encoded(s []byte) bool {
-	if bytes.HasPrefix(s, []byte("data:")) {
-		return true
-	}
-	if len(s) < 1024 {
+// mediaKey reports that the string at i is the value of a member that providers read media from. What stands in any
+// other place may reach the model as text, whatever it looks like.
+func mediaKey(body []byte, i int) bool {
+	head := bytes.TrimRight(body[:i], " \t\r\n")
+	if len(head) == 0 || head[len(head)-1] != ':' {
 		return false
 	}
-	for _, c := range s[:1024] {
-		if !word(c) && c != '+' && c != '/' && c != '-' && c != '_' && c != '=' {
+	head = bytes.TrimRight(head[:len(head)-1], " \t\r\n")
+	for _, key := range [...]string{`"url"`, `"data"`, `"image_url"`, `"file_data"`, `"bytes"`} {
+		if bytes.HasSuffix(head, []byte(key)) {
+			return true
+		}
+	}
+	return false
+}
+
+// encoded reports that a string is media in base64, to its end: a data URL, or a long run of the alphabet.
+func encoded(s []byte) bool {
+	if bytes.HasPrefix(s, []byte("data:")) {
+		comma := bytes.IndexByte(s[:min(len(s), 256)], ',')
+		if comma < 0 {
+			return false
+		}
+		s = s[comma+1:]
+	} else if len(s) < 1024 {
+		return false
+	}
+	for _, c := range s {
+		if !word(c) && c != '+' && c != '/' && c != '-' && c != '_' && c != '=' && c != '\\' {
 			return false
 		}
 	}

@@ -153,9 +153,17 @@ func TestUpperBoundLeavesMediaOut(t *testing.T) {
 	if got := UpperBound([]byte(body)); got > 20_000 {
 		t.Errorf("a 1 MiB image is bounded by %d tokens", got)
 	}
-	text := `{"prompt":"` + strings.Repeat("word ", 1000) + `"}`
-	if got := UpperBound([]byte(text)); got < 5000 {
-		t.Errorf("5,000 bytes of text are bounded by %d tokens", got)
+	for name, text := range map[string]string{
+		"plain text":                        `{"prompt":"` + strings.Repeat("word ", 1000) + `"}`,
+		"text that begins like a data URL":  `{"messages":[{"content":"data:image/png;base64,` + strings.Repeat("word ", 1000) + `"}]}`,
+		"text that looks encoded":           `{"messages":[{"content": "` + strings.Repeat("QUJD", 1250) + `"}]}`,
+		"text behind what looks encoded":    `{"image_url":{"url":"` + strings.Repeat("QUJD", 256) + strings.Repeat(" word", 800) + `"}}`,
+		"a data URL that is no media":       `{"image_url":{"url":"data:text/plain,` + strings.Repeat("word ", 1000) + `"}}`,
+		"a data URL where text is expected": `{"text":"data:image/png;base64,` + strings.Repeat("QUJD", 1250) + `"}`,
+	} {
+		if got := UpperBound([]byte(text)); got < 5000 {
+			t.Errorf("%s: 5,000 bytes are bounded by %d tokens", name, got)
+		}
 	}
 }
 
