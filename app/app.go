@@ -91,7 +91,8 @@ type process struct {
 // from broke.
 func Run(ctx context.Context, opt Options) error {
 	cfg, report := config.Start(opt.Overrides, opt.Env)
-	log := newLogger(cfg.Log, opt.Err)
+	log, lines := newLogger(cfg.Log, opt.Err)
+	defer lines.Close()
 	for _, w := range report.Warnings {
 		log.Warn("configuration", slog.String("finding", w.String()))
 	}
@@ -379,16 +380,6 @@ func (p *process) reload() error {
 	p.router.SetSettings(settings)
 	p.plane.Configure(p.planeConfig(cfg))
 	return nil
-}
-
-func newLogger(c config.Log, out io.Writer) *slog.Logger {
-	level := slog.LevelInfo
-	_ = level.UnmarshalText([]byte(c.Level)) // config has checked the word
-	o := &slog.HandlerOptions{Level: level}
-	if c.JSON {
-		return slog.New(slog.NewJSONHandler(out, o))
-	}
-	return slog.New(slog.NewTextHandler(out, o))
 }
 
 // errServer wraps what ended the server by itself.

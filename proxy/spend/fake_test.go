@@ -95,7 +95,7 @@ var testTime = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 func quick() Options {
 	return Options{
 		Now: func() time.Time { return testTime.Add(time.Hour) }, Logger: slog.New(slog.DiscardHandler),
-		SyncEvery: time.Millisecond, Gather: time.Millisecond, RetryFirst: time.Millisecond, RetryMost: 2 * time.Millisecond,
+		SyncEvery: time.Millisecond, Gather: time.Millisecond, GatherMost: time.Millisecond, RetryFirst: time.Millisecond, RetryMost: 2 * time.Millisecond,
 	}
 }
 

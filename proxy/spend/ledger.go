@@ -21,8 +21,9 @@ type Options struct {
 	SyncAlways      bool             // fsync before Admit and Settle return (gatehouse.journal_sync: always)
 	SyncEvery       time.Duration    // else fsync this long after a write; 20 ms
 	SegmentSize     int64            // 16 MiB
-	Gather          time.Duration    // how long settles gather before they go to the database; 25 ms
-	BatchSize       int              // or until there are that many; 512
+	Gather          time.Duration    // how long settles gather before they go to the database after a quiet while; 25 ms
+	GatherMost      time.Duration    // and twice as long each time while calls keep coming, up to this; 250 ms
+	BatchSize       int              // or until there are that many; 2,048
 	MaxBacklog      int              // settled calls that may wait for the database; 100,000
 	MaxBacklogBytes int64            // bytes of journal; 1 GiB
 	WriteTimeout    time.Duration    // for one try at the database; 10 s
@@ -45,7 +46,8 @@ func (o *Options) fill() error {
 	o.SyncEvery = or(o.SyncEvery, 20*time.Millisecond)
 	o.SegmentSize = or(o.SegmentSize, 16<<20)
 	o.Gather = or(o.Gather, 25*time.Millisecond)
-	o.BatchSize = or(o.BatchSize, 512)
+	o.GatherMost = max(o.Gather, or(o.GatherMost, 250*time.Millisecond))
+	o.BatchSize = or(o.BatchSize, 2048)
 	o.MaxBacklog = or(o.MaxBacklog, 100_000)
 	o.MaxBacklogBytes = or(o.MaxBacklogBytes, 1<<30)
 	o.WriteTimeout = or(o.WriteTimeout, 10*time.Second)

@@ -23,6 +23,7 @@ type dbWriter struct {
 	cancel  context.CancelFunc
 	stopped chan struct{}
 	batch   []Record
+	gathers time.Duration // how long the next round waits for company
 
 	mu      sync.Mutex
 	hooks   []func([]Record)
@@ -34,7 +35,7 @@ type dbWriter struct {
 func newDBWriter(l *Ledger, w Writer) *dbWriter {
 	d := &dbWriter{
 		l: l, w: w, wake: make(chan struct{}, 1), quick: make(chan struct{}, 1), stopped: make(chan struct{}),
-		moved: make(chan struct{}),
+		moved: make(chan struct{}), gathers: l.o.Gather,
 	}
 	d.holds, _ = w.(HoldWriter)
 	d.tail = tail{j: l.j, problem: l.problem}
@@ -82,12 +83,7 @@ func (d *dbWriter) stop() {
 func (d *dbWriter) run(ctx context.Context) {
 	defer close(d.stopped)
 	defer d.tail.close()
-	for {
-		select {
-		case <-d.wake:
-		case <-ctx.Done():
-			return
-		}
+	for d.sleep(ctx) {
 		d.gather(ctx)
 		for more := true; more && ctx.Err() == nil; {
 			// A round goes on while batches are full or someone waits; what comes meanwhile gathers for the next.
@@ -97,6 +93,28 @@ func (d *dbWriter) run(ctx context.Context) {
 			signal(d.wake)
 		}
 		d.writeHolds(ctx)
+		d.gathers = min(2*d.gathers, d.l.o.GatherMost)
+	}
+}
+
+// sleep returns when something waits; false when the ledger is being closed. After a while of quiet the next call goes to
+// the database almost at once; the busier it is, the longer calls gather, since a transaction costs as much as many rows.
+func (d *dbWriter) sleep(ctx context.Context) bool {
+	t := time.NewTimer(d.l.o.GatherMost)
+	defer t.Stop()
+	select {
+	case <-d.wake:
+		return true
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		d.gathers = d.l.o.Gather
+	}
+	select {
+	case <-d.wake:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -109,7 +127,7 @@ func (d *dbWriter) gather(ctx context.Context) {
 	if d.hurry.Load() > 0 || d.l.j.backlog() >= d.l.o.BatchSize {
 		return
 	}
-	t := time.NewTimer(d.l.o.Gather)
+	t := time.NewTimer(d.gathers)
 	defer t.Stop()
 	select {
 	case <-t.C:
