@@ -17,7 +17,8 @@ type Actor struct {
 	System string      // name of a job of our own ("budget-reset"); it has every right
 	Key    *Via        // the key that the call came with; nil for a portal session and the master key
 
-	SessionID string // hash of the portal session; "" for API calls
+	Prefs     models.Preferences // how the portal looks to the person; of no meaning here
+	SessionID string             // hash of the portal session; "" for API calls
 
 	Teams map[string]models.TeamRole // the person's teams
 	Orgs  map[string]models.Role     // the person's organizations

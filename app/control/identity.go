@@ -104,7 +104,7 @@ func (i *Identity) addPerson(ctx context.Context, who access.Actor, id string) (
 		if user.Blocked {
 			return access.Actor{}, authError("User=%s is blocked.", id)
 		}
-		who.Email = deref(user.Email)
+		who.Email, who.Prefs = deref(user.Email), models.PreferencesOf(user.Prefs)
 		who.Role = i.roleOf(user)
 	}
 	teams, err := i.Store.MembershipsOfUsers(ctx, id)

@@ -17,7 +17,6 @@ type UserFields struct {
 	LimitFields
 	Spend    Opt[models.Nano] `json:"spend"`
 	Metadata Opt[models.JSON] `json:"metadata"`
-	Prefs    Opt[models.JSON] `json:"-"` // language, time zone, theme
 	Blocked  Opt[bool]        `json:"blocked"`
 }
 

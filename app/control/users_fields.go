@@ -67,9 +67,6 @@ func (f *UserFields) apply(u *models.User) {
 	if f.Metadata.Sent {
 		u.Metadata = f.Metadata.Value
 	}
-	if f.Prefs.Sent {
-		u.Prefs = f.Prefs.Value
-	}
 	if f.Blocked.Sent {
 		u.Blocked = f.Blocked.Or(false)
 	}
@@ -77,11 +74,7 @@ func (f *UserFields) apply(u *models.User) {
 
 // permit refuses the sent fields that the actor may not set on this person.
 func (f *UserFields) permit(may access.Fields, u *models.User) error {
-	names := sent(f)
-	if f.Prefs.Sent {
-		names = append(names, "prefs")
-	}
-	for _, name := range names {
+	for _, name := range sent(f) {
 		if may.Of(name) == access.Free || f.same(name, u) {
 			continue
 		}

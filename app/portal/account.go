@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -10,7 +9,6 @@ import (
 	"gatehouse/app/access"
 	"gatehouse/app/control"
 	"gatehouse/app/web"
-	"gatehouse/models"
 	"gatehouse/models/fault"
 	"gatehouse/views/account"
 	"gatehouse/views/i18n"
@@ -74,9 +72,6 @@ func (h *Handlers) showAccount(c *fiber.Ctx, status int, profile, password *form
 	return web.RenderStatus(c, status, account.Page(f, v), nil)
 }
 
-// isOperator says whether the person signed in as UI_USERNAME, which has no account of its own.
-func isOperator(a access.Actor) bool { return a.UserID == models.DefaultUserID }
-
 func ptrText(s string) *string { return &s }
 
 func signsInBy(l i18n.Locale, me *control.UserView, operator bool) string {
@@ -121,29 +116,12 @@ func (h *Handlers) passwordForm(sent *form) account.Password {
 	return p
 }
 
-func (h *Handlers) preferencesForm(c *fiber.Ctx, l i18n.Locale) account.Preferences {
-	p := account.Preferences{Action: h.url("/ui/account/preferences"), Next: h.url("/ui/account"), Shortcuts: c.Cookies(cookieKeys) == "on"}
-	for _, lang := range i18n.All() {
-		p.Languages = append(p.Languages, ui.Option{Value: lang.Code(), Label: lang.Name(), Selected: lang == l.Lang})
-	}
-	theme := c.Cookies(cookieTheme)
-	for _, o := range []struct{ value, label string }{{"system", l.ThemeSystem()}, {"light", l.ThemeLight()}, {"dark", l.ThemeDark()}} {
-		p.Themes = append(p.Themes, ui.Option{Value: o.value, Label: o.label, Selected: o.value == theme || o.value == "system" && theme == ""})
-	}
-	chosen := c.Cookies(cookieZone)
-	p.Zones = []ui.Option{{Label: l.SameAsReports(), Selected: chosen == ""}}
-	for _, name := range zones() {
-		p.Zones = append(p.Zones, ui.Option{Value: name, Label: name, Selected: name == chosen})
-	}
-	return p
-}
-
 func (h *Handlers) sessionRows(c *fiber.Ctx, actor access.Actor) ([]account.Session, error) {
 	list, err := h.Sessions.List(c.UserContext(), actor, "")
 	if err != nil {
 		return nil, err
 	}
-	clock, now := h.clock(c), h.opt.Now()
+	l, now := h.locale(c), h.opt.Now()
 	var rows []account.Session
 	for i := range list {
 		s := &list[i].Session
@@ -151,7 +129,7 @@ func (h *Handlers) sessionRows(c *fiber.Ctx, actor access.Actor) ([]account.Sess
 			continue
 		}
 		rows = append(rows, account.Session{
-			Current: list[i].Current, Device: device(clock, s.Agent), IP: orDash(s.IP), Since: clock.Relative(s.CreatedAt.Time), Seen: clock.Relative(s.LastSeenAt.Time),
+			Current: list[i].Current, Device: device(l, s.Agent), IP: orDash(s.IP), Since: l.Relative(s.CreatedAt.Time), Seen: l.Relative(s.LastSeenAt.Time),
 			EndURL: h.url("/ui/account/sessions/" + list[i].ID + "/end"),
 		})
 	}
@@ -255,45 +233,6 @@ func (h *Handlers) accountPassword(c *fiber.Ctx) error {
 		return web.RenderStatus(c, fiber.StatusUnprocessableEntity, part, part)
 	}
 	return h.showAccount(c, fiber.StatusUnprocessableEntity, nil, f)
-}
-
-// accountPreferences serves POST /ui/account/preferences: what this browser shows, kept with the account as well.
-func (h *Handlers) accountPreferences(c *fiber.Ctx) error {
-	l := h.lang(c)
-	chosen, ok := i18n.Parse(c.FormValue("language"))
-	if !ok {
-		return fault.BadField("language", "%s", l.ErrChoice())
-	}
-	theme, zone, keys := c.FormValue("theme"), c.FormValue("time_zone"), "off"
-	if theme != "system" && theme != "light" && theme != "dark" {
-		return fault.BadField("theme", "%s", l.ErrChoice())
-	}
-	if zone != "" && !knownZone(zone) {
-		return fault.BadField("time_zone", "%s", l.ErrChoice())
-	}
-	if c.FormValue("shortcuts") == "true" {
-		keys = "on"
-	}
-	for name, value := range map[string]string{cookieLang: chosen.Code(), cookieTheme: theme, cookieZone: zone, cookieKeys: keys} {
-		cookie := &fiber.Cookie{Name: name, Value: value, Path: "/", MaxAge: cookieLength, HTTPOnly: true, Secure: h.opt.Web.Secure(), SameSite: fiber.CookieSameSiteLaxMode}
-		if value == "" {
-			cookie.MaxAge = -1
-		}
-		c.Cookie(cookie)
-	}
-	actor := web.Actor(c)
-	if !isOperator(actor) {
-		prefs, err := json.Marshal(map[string]string{"language": chosen.Code(), "theme": theme, "time_zone": zone, "shortcuts": keys})
-		if err != nil {
-			return err
-		}
-		in := control.UserUpdate{ID: actor.UserID}
-		in.Prefs = control.Some(models.JSON(prefs))
-		if _, err := h.Users.Update(c.UserContext(), actor, in); err != nil {
-			return err
-		}
-	}
-	return h.done(c, h.url("/ui/account"), chosen.ToastSaved())
 }
 
 // sessionEnd serves POST /ui/account/sessions/:session/end.

@@ -239,7 +239,7 @@ func (h *Handlers) auditFilters(l i18n.Locale, s list, q control.AuditQuery, v *
 }
 
 func (h *Handlers) auditRows(c *fiber.Ctx, s list, q control.AuditQuery, text string) ([]audit.Row, ui.Pager, error) {
-	ctx, actor, l, clock := c.UserContext(), web.Actor(c), h.locale(c), h.clock(c)
+	ctx, actor, l := c.UserContext(), web.Actor(c), h.locale(c)
 	pager := ui.Pager{List: "list", Size: s.size, Sizes: []int{10, 25, 50, 100}, FormID: "filters", SizeName: "size"}
 	page, err := h.Audit.Search(ctx, actor, text, q)
 	if err != nil {
@@ -259,7 +259,7 @@ func (h *Handlers) auditRows(c *fiber.Ctx, s list, q control.AuditQuery, text st
 	for i := range page.Rows {
 		r := &page.Rows[i]
 		row := audit.Row{
-			Href: link(s.base, s.query, "entry", strconv.FormatInt(r.Seq, 10)), At: clock.Relative(r.At.Time), Actor: auditActor(l, r, names),
+			Href: link(s.base, s.query, "entry", strconv.FormatInt(r.Seq, 10)), At: l.Relative(r.At.Time), Actor: auditActor(l, r, names),
 			Action: auditWords(l, r), Kind: kindName(l, r.ObjectType), IP: orDash(r.IP),
 		}
 		row.Target, row.TargetHref = h.auditTarget(r, names)
@@ -311,7 +311,7 @@ func (h *Handlers) auditEntry(c *fiber.Ctx) (*audit.Entry, error) {
 	out := &audit.Entry{
 		Title: l.AuditSentence(who.Name, auditWords(l, r), orDash(target)), ID: r.ID, Back: link(h.url("/ui/audit"), queryOf(c), "entry", ""), Changes: changesOf(r),
 		Facts: []ui.Fact{
-			{Term: l.TimeHead(), Time: h.clock(c).Minute(r.At.Time)},
+			{Term: l.TimeHead(), Time: h.locale(c).Minute(r.At.Time)},
 			{Term: l.Actor(), Text: who.Name, Note: r.ActorType},
 			{Term: l.Action(), Text: r.Action, Mono: true},
 			{Term: l.Target(), Text: orDash(target), Href: href, Note: kindName(l, r.ObjectType)},

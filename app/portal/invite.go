@@ -113,7 +113,7 @@ func (h *Handlers) showInvitation(c *fiber.Ctx, made *control.CreatedInvitation)
 		return err
 	}
 	v := users.Invitation{
-		Page: !web.IsPartial(c), Email: made.Email, Link: h.absolute(c, made.Link), Until: h.clock(c).DateTime(made.Invitation.ExpiresAt.Time),
+		Page: !web.IsPartial(c), Email: made.Email, Link: h.absolute(c, made.Link), Until: h.locale(c).DateTime(made.Invitation.ExpiresAt.Time),
 		Sent: mailWorks(c) && made.Email != "", Done: h.userURL(made.Invitation.UserID, ""),
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")

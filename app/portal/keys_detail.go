@@ -107,11 +107,10 @@ func (h *Handlers) keyOverview(c *fiber.Ctx, l i18n.Locale, v *control.KeyView) 
 		Stats: h.keyStats(c, l, v, days), Limits: keyLimits(l, v, frame), Facts: h.keyAbout(c, l, v, frame),
 		Chart: plainChart(l, "key-spend", l.SpendPerDay30(), days[1:]), LogsURL: h.url("/ui/logs?range=30d&key=" + k.ID),
 	}
-	clock := h.clock(c)
 	for i := range calls.Rows {
 		r := &calls.Rows[i]
 		out.Requests = append(out.Requests, keys.Request{
-			At: clock.Relative(r.StartedAt.Time), OK: r.Status == statusSuccess, Status: statusText(l, &r.SpendRow), Model: orDash(r.ModelGroup),
+			At: l.Relative(r.StartedAt.Time), OK: r.Status == statusSuccess, Status: statusText(l, &r.SpendRow), Model: orDash(r.ModelGroup),
 			Tokens: l.InAndOut(l.Number(r.PromptTokens), l.Number(r.OutputTokens)), Cost: l.Money(int64(r.Spend)), Href: h.url("/ui/logs?range=30d&log=" + r.ID),
 		})
 	}
@@ -150,12 +149,12 @@ func (h *Handlers) keyStats(c *fiber.Ctx, l i18n.Locale, v *control.KeyView, day
 	}
 	used := ui.Stat{Label: l.LastUsed(), Value: l.NeverUsedShort()}
 	if v.LastUsedAt != nil {
-		at := h.clock(c).Relative(v.LastUsedAt.Time)
+		at := h.locale(c).Relative(v.LastUsedAt.Time)
 		used.Value, used.Full = at.Text, at.Full
 	}
 	ends := ui.Stat{Label: l.Expires(), Value: l.Never()}
 	if v.Key.ExpiresAt != nil {
-		at := h.clock(c).Relative(v.Key.ExpiresAt.Time)
+		at := h.locale(c).Relative(v.Key.ExpiresAt.Time)
 		ends.Value, ends.Full = at.Text, at.Full
 	}
 	return []ui.Stat{spend, {Label: l.RequestsToday(), Value: l.Number(now.Requests), Note: l.FailedShare(failedShare(l, now.Failed, now.Requests))}, used, ends}
@@ -241,7 +240,7 @@ func (h *Handlers) keyAbout(c *fiber.Ctx, l i18n.Locale, v *control.KeyView, fra
 		facts = append(facts, ui.Fact{Term: l.AllowedRoutes(), Chips: k.AllowedRoutes})
 	}
 	if v.GraceEnds != nil {
-		facts = append(facts, ui.Fact{Term: l.StateRotating(), Text: l.OldKeyWorksUntil(h.clock(c).DateTime(v.GraceEnds.Time))})
+		facts = append(facts, ui.Fact{Term: l.StateRotating(), Text: l.OldKeyWorksUntil(h.locale(c).DateTime(v.GraceEnds.Time))})
 	}
 	facts = append(facts, ui.Fact{Term: l.TotalSpend(), Text: l.Money(int64(v.Total))}, ui.Fact{Term: l.CreatedBy(), Text: l.ByWhom(l.Date(k.CreatedAt.Time), orDash(k.CreatedBy))})
 	if k.UpdatedAt.After(k.CreatedAt.Time) {
@@ -379,10 +378,9 @@ func (h *Handlers) keyActivity(c *fiber.Ctx, l i18n.Locale, v *control.KeyView) 
 	if s.query.Get("before") != "" {
 		out.Pager.Prev = s.base + "?tab=activity"
 	}
-	clock := h.clock(c)
 	for i := range page.Rows {
 		r := &page.Rows[i]
-		e := keys.Event{At: clock.Relative(r.At.Time), Actor: auditActor(l, r, names), What: auditWords(l, r), Detail: changeWords(r)}
+		e := keys.Event{At: l.Relative(r.At.Time), Actor: auditActor(l, r, names), What: auditWords(l, r), Detail: changeWords(r)}
 		if access.May(actor, access.AuditRead, access.Target{}) {
 			e.Href = h.url(fmt.Sprintf("/ui/audit?entry=%d", r.Seq))
 		}

@@ -170,7 +170,7 @@ func (h *Handlers) editOptions(c *fiber.Ctx, l i18n.Locale, v *control.KeyView, 
 	}
 	ends := l.NeverExpires()
 	if k.ExpiresAt != nil {
-		ends = l.ExpiresOnDay(h.clock(c).DateTime(k.ExpiresAt.Time))
+		ends = l.ExpiresOnDay(h.locale(c).DateTime(k.ExpiresAt.Time))
 		o.Durations = append([]ui.Option{{Value: keepExpiry, Label: ends, Selected: in.expires == keepExpiry}}, o.Durations...)
 	}
 	if o.Expires.Locked != "" {
@@ -227,7 +227,7 @@ func (f *form) stale(h *Handlers, a models.Audit) bool {
 	if sent == "" || sent == versionOf(a) {
 		return false
 	}
-	f.fail("", f.l.Conflict(h.clock(f.c).DateTime(a.UpdatedAt.Time)))
+	f.fail("", f.l.Conflict(f.l.DateTime(a.UpdatedAt.Time)))
 	return true
 }
 

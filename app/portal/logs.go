@@ -129,7 +129,6 @@ func (h *Handlers) logList(c *fiber.Ctx) error {
 }
 
 func (h *Handlers) logTable(c *fiber.Ctx, l i18n.Locale, s list, page *control.LogPage, v *logs.List) {
-	clock := h.clock(c)
 	t := &v.Table
 	t.ClearURL = s.base
 	for _, name := range []string{"status", "model", "key", "team_id", "user_id", "request_id", "tag", "min_spend"} {
@@ -138,7 +137,7 @@ func (h *Handlers) logTable(c *fiber.Ctx, l i18n.Locale, s list, page *control.L
 	for i := range page.Rows {
 		r := &page.Rows[i]
 		row := logs.Row{
-			ID: r.ID, Href: link(s.base, s.query, "log", r.ID), At: clock.Second(r.StartedAt.Time), OK: r.Status == statusSuccess, Status: statusText(l, &r.SpendRow),
+			ID: r.ID, Href: link(s.base, s.query, "log", r.ID), At: l.Second(r.StartedAt.Time), OK: r.Status == statusSuccess, Status: statusText(l, &r.SpendRow),
 			Model: orDash(r.ModelGroup), Key: orDash(r.KeyAlias), In: l.Number(r.PromptTokens), Out: l.Number(r.OutputTokens), Cost: l.Money(int64(r.Spend)),
 			Latency: l.Took(r.EndedAt.Sub(r.StartedAt.Time)), Cache: cacheText(l, &r.SpendRow),
 		}

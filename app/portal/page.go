@@ -17,11 +17,6 @@ import (
 	"gatehouse/views/ui"
 )
 
-const (
-	cookieZone = "gh_zone"
-	cookieKeys = "gh_keys"
-)
-
 // view is the frame of an answer: the whole one for a page, and for a part the one that asks the database nothing and
 // leaves the notice of the page before for the next page.
 func (h *Handlers) view(c *fiber.Ctx) (layout.Frame, error) {
@@ -31,19 +26,8 @@ func (h *Handlers) view(c *fiber.Ctx) (layout.Frame, error) {
 		return f, nil
 	}
 	f, err := h.frame(c)
-	f.Shortcuts = c.Cookies(cookieKeys) == "on"
+	f.Shortcuts = chosen(c).Shortcuts == "on"
 	return f, err
-}
-
-// clock is locale with the zone that the person chose for clock times. Days are always cut by locale's.
-func (h *Handlers) clock(c *fiber.Ctx) i18n.Locale {
-	l := h.locale(c)
-	if name := c.Cookies(cookieZone); name != "" && knownZone(name) {
-		if zone, err := time.LoadLocation(name); err == nil {
-			l.Zone = zone
-		}
-	}
-	return l
 }
 
 // queryOf is the request's query, its values copied.

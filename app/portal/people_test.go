@@ -103,18 +103,22 @@ func TestPreferences(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	b := r.as(dev)
-	good := url.Values{"language": {"zh-CN"}, "theme": {"dark"}, "time_zone": {"Asia/Tokyo"}, "shortcuts": {"true"}}
-	for field, value := range map[string]string{"language": "xx", "theme": "pink", "time_zone": "../../etc/passwd"} {
-		bad := url.Values{}
-		for k, v := range good {
-			bad[k] = v
+	all := func(more ...string) url.Values {
+		v := url.Values{"language": {"zh-CN"}, "theme": {"dark"}, "time_zone": {"Asia/Tokyo"}, "shortcuts": {"true"}, "account": {"true"}}
+		for i := 0; i+1 < len(more); i += 2 {
+			v.Set(more[i], more[i+1])
 		}
-		bad.Set(field, value)
-		if res := b.post("/ui/account/preferences", bad); res.status != http.StatusBadRequest || res.header.Get("Set-Cookie") != "" {
+		return v
+	}
+	for field, value := range map[string]string{"language": "xx", "theme": "pink", "time_zone": "../../etc/passwd"} {
+		if res := b.post("/ui/preferences", all(field, value)); res.status != http.StatusBadRequest || res.header.Get("Set-Cookie") != "" {
 			t.Errorf("%s=%s: %d", field, value, res.status)
 		}
 	}
-	res := b.post("/ui/account/preferences", good)
+	if res := b.post("/ui/preferences", url.Values{"next": {"/ui/"}}); res.status != http.StatusBadRequest {
+		t.Errorf("no choice at all: %d", res.status)
+	}
+	res := b.post("/ui/preferences", all())
 	res.leadsTo("/ui/account")
 	cookies := map[string]string{}
 	for _, c := range (&http.Response{Header: res.header}).Cookies() {
@@ -126,10 +130,48 @@ func TestPreferences(t *testing.T) {
 	if cookies["gh_lang"] != "zh-CN" || cookies["gh_theme"] != "dark" || cookies["gh_zone"] != "Asia/Tokyo" || cookies["gh_keys"] != "on" {
 		t.Errorf("cookies %v", cookies)
 	}
-	u, err := r.store.User(t.Context(), dev)
-	if err != nil || !strings.Contains(string(u.Prefs), "Asia/Tokyo") {
-		t.Errorf("the account keeps %s, %v", u.Prefs, err)
+
+	// Another browser of the same person has them, with no cookie of theirs.
+	elsewhere := r.as(dev)
+	doc := elsewhere.get("/ui/account").page(200)
+	if lang, _ := doc.Find("html").Attr("lang"); lang != "zh-CN" {
+		t.Errorf("the language elsewhere is %q", lang)
 	}
+	if theme, _ := doc.Find("html").Attr("data-theme"); theme != "dark" {
+		t.Errorf("the theme elsewhere is %q", theme)
+	}
+	if _, on := doc.Find("body").Attr("data-shortcuts"); !on {
+		t.Error("the shortcuts are off elsewhere")
+	}
+	if zone, _ := doc.Find("#time_zone option[selected]").Attr("value"); zone != "Asia/Tokyo" {
+		t.Errorf("the zone elsewhere is %q", zone)
+	}
+	if full, _ := doc.Find("time[datetime]").First().Attr("title"); !strings.Contains(full, "JST") {
+		t.Errorf("times elsewhere are %q", full)
+	}
+
+	// One choice leaves the others; a box that is not ticked is off; "report" takes the zone back.
+	elsewhere.post("/ui/preferences", url.Values{"language": {"en"}, "next": {"/ui/keys"}}).leadsTo("/ui/keys")
+	doc = b.get("/ui/account").page(200)
+	if theme, _ := doc.Find("html").Attr("data-theme"); theme != "dark" {
+		t.Error("a change of language lost the theme")
+	}
+	v := all("time_zone", "report", "language", "en")
+	v.Del("shortcuts")
+	b.post("/ui/preferences", v).leadsTo("/ui/account")
+	doc = elsewhere.get("/ui/account").page(200)
+	if _, on := doc.Find("body").Attr("data-shortcuts"); on {
+		t.Error("the shortcuts stay on")
+	}
+	if full, _ := doc.Find("time[datetime]").First().Attr("title"); !strings.Contains(full, "UTC") {
+		t.Errorf("the zone stays: %q", full)
+	}
+	// A viewer, who may write nothing else, has them too; a visitor has them in the browser.
+	r.as(reader).post("/ui/preferences", url.Values{"theme": {"light"}}).leadsTo("/ui/")
+	if u, err := r.store.User(t.Context(), reader); err != nil || models.PreferencesOf(u.Prefs).Theme != "light" {
+		t.Errorf("a viewer's account keeps %s, %v", u.Prefs, err)
+	}
+	r.as("").post("/ui/preferences", url.Values{"theme": {"light"}, "next": {"/login"}}).leadsTo("/login")
 }
 
 func TestTeamMembers(t *testing.T) {

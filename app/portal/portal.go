@@ -56,12 +56,7 @@ func New(opt Options) *Handlers {
 	return &Handlers{Services: opt.Services, opt: opt, sessions: opt.Sessions}
 }
 
-const (
-	localSignedIn = "gatehouse.signed_in"
-	cookieLang    = "gh_lang"
-	cookieTheme   = "gh_theme"
-	cookieLength  = 365 * 24 * 3600
-)
+const localSignedIn = "gatehouse.signed_in"
 
 // signedIn lets people through who are signed in and whose role grants the page's action. Others go to the sign-in page
 // and come back after it.
@@ -108,29 +103,18 @@ func isSignedIn(c *fiber.Ctx) bool {
 	return in
 }
 
-// lang is the language of this answer: the browser's choice, then what it asks for.
-func (h *Handlers) lang(c *fiber.Ctx) i18n.Lang {
-	if l, ok := i18n.Parse(c.Cookies(cookieLang)); ok {
-		return l
-	}
-	return i18n.Match(c.Get(fiber.HeaderAcceptLanguage), i18n.EN)
-}
-
-// locale is lang with the clock of this answer.
-func (h *Handlers) locale(c *fiber.Ctx) i18n.Locale {
-	return i18n.Locale{Lang: h.lang(c), Zone: h.opt.Policy().Zone(), Now: h.opt.Now()}
-}
-
 // Frame is the frame of a public page.
 func (h *Handlers) Frame(c *fiber.Ctx) layout.Frame {
+	l := h.locale(c)
 	f := layout.Frame{
-		T: h.lang(c), Base: h.opt.Web.RootPath, Path: localPath(c), APIBase: h.opt.APIBase(c), Version: h.opt.Version, Zone: h.opt.Policy().Zone().String(),
+		T: l.Lang, Base: h.opt.Web.RootPath, Path: localPath(c), APIBase: h.opt.APIBase(c), Version: h.opt.Version, Zone: l.Zone.String(),
+		ClockZone: l.ClockZone(),
 		Assets: layout.Assets{
 			CSS: static.URL("app.css"), HTMX: static.URL("htmx.js"), App: static.URL("app.js"), SSE: static.URL("sse.js"), Playground: static.URL("playground.js"),
 			Font: static.URL("fonts/geist.woff2"), Icon: static.URL("favicon.svg"),
 		},
 	}
-	switch theme := c.Cookies(cookieTheme); theme {
+	switch theme := chosen(c).Theme; theme {
 	case "light", "dark":
 		f.Theme = theme
 	}

@@ -68,7 +68,6 @@ func (h *Handlers) pages() []page {
 		{method: fiber.MethodHead, path: "/ui/account", action: access.SessionRead, handle: staySignedIn},
 		post("/ui/account", access.UserUpdate, h.accountSave),
 		post("/ui/account/password", access.UserUpdate, h.accountPassword),
-		post("/ui/account/preferences", access.UserUpdate, h.accountPreferences),
 		post("/ui/account/sessions/end", access.SessionEnd, h.sessionsEnd),
 		post("/ui/account/sessions/:session/end", access.SessionEnd, h.sessionEnd),
 

@@ -11,7 +11,6 @@ import (
 	"gatehouse/app/web"
 	"gatehouse/models/fault"
 	"gatehouse/views/auth"
-	"gatehouse/views/i18n"
 	"gatehouse/views/ui"
 )
 
@@ -137,35 +136,4 @@ func localNext(raw string) string {
 	}
 	out := url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}
 	return out.String()
-}
-
-// preferences serves POST /ui/preferences: language and theme of this browser.
-func (h *Handlers) preferences(c *fiber.Ctx) error {
-	set := func(name, value string) {
-		c.Cookie(&fiber.Cookie{Name: name, Value: value, Path: "/", MaxAge: cookieLength, HTTPOnly: true, Secure: h.opt.Web.Secure(), SameSite: fiber.CookieSameSiteLaxMode})
-	}
-	chosen := false
-	if code := c.FormValue("language"); code != "" {
-		parsed, ok := i18n.Parse(code)
-		if !ok {
-			return fault.BadField("language", "the language must be en or zh-CN")
-		}
-		set(cookieLang, parsed.Code())
-		chosen = true
-	}
-	switch theme := c.FormValue("theme"); theme {
-	case "":
-	case "light", "dark", "system":
-		set(cookieTheme, theme)
-		chosen = true
-	default:
-		return fault.BadField("theme", "the theme must be system, light or dark")
-	}
-	if !chosen {
-		return fault.BadField("language", "a language or a theme is needed")
-	}
-	if c.Get("HX-Request") == "true" || c.Get("X-Requested-With") == "fetch" {
-		return c.SendStatus(fiber.StatusNoContent)
-	}
-	return c.Redirect(h.next(c.FormValue("next")), fiber.StatusSeeOther)
 }

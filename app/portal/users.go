@@ -154,7 +154,6 @@ func (h *Handlers) userRows(c *fiber.Ctx, l i18n.Locale, list []control.UserView
 	if err != nil {
 		return nil, err
 	}
-	clock := h.clock(c)
 	var rows []users.Row
 	for i := range list {
 		v := &list[i]
@@ -168,7 +167,7 @@ func (h *Handlers) userRows(c *fiber.Ctx, l i18n.Locale, list []control.UserView
 		}
 		row.Teams = chips(teams)
 		if v.LastUsedAt != nil {
-			row.Seen = clock.Relative(v.LastUsedAt.Time)
+			row.Seen = l.Relative(v.LastUsedAt.Time)
 		}
 		rows = append(rows, row)
 	}
@@ -274,7 +273,7 @@ func (h *Handlers) userStats(c *fiber.Ctx, l i18n.Locale, u *control.UserView) [
 	}
 	seen := ui.Stat{Label: l.LastActive(), Value: l.Never()}
 	if u.LastUsedAt != nil {
-		at := h.clock(c).Relative(u.LastUsedAt.Time)
+		at := h.locale(c).Relative(u.LastUsedAt.Time)
 		seen.Value, seen.Full = at.Text, at.Full
 	}
 	return []ui.Stat{spend, {Label: l.TotalSpend(), Value: l.Money(int64(u.Total))}, {Label: l.APIKeys(), Value: l.Number(int64(u.KeyCount))}, seen}
@@ -287,7 +286,7 @@ func (h *Handlers) userFacts(c *fiber.Ctx, l i18n.Locale, u *control.UserView) [
 		{Term: l.SignsInBy(), Text: signsInBy(l, u, false)},
 	}
 	if u.Invited != nil {
-		facts = append(facts, ui.Fact{Term: l.InvitationLink(), Text: l.LinkValid(h.clock(c).DateTime(u.Invited.Time))})
+		facts = append(facts, ui.Fact{Term: l.InvitationLink(), Text: l.LinkValid(h.locale(c).DateTime(u.Invited.Time))})
 	}
 	return append(facts, ui.Fact{Term: l.CreatedBy(), Text: l.ByWhom(l.Date(u.User.CreatedAt.Time), orDash(u.User.CreatedBy))})
 }

@@ -37,9 +37,9 @@ export async function launch(test) {
  * CSP reports and requests to another origin; `close` asserts that there are none.
  */
 export class Visitor {
-  static async open(browser, url, { scripts = true, dark = false, width = 1440, locale = 'en-GB' } = {}) {
+  static async open(browser, url, { scripts = true, dark = false, width = 1440, height = 900, locale = 'en-GB' } = {}) {
     const context = await browser.newContext({
-      baseURL: url, javaScriptEnabled: scripts, colorScheme: dark ? 'dark' : 'light', viewport: { width, height: 900 }, locale,
+      baseURL: url, javaScriptEnabled: scripts, colorScheme: dark ? 'dark' : 'light', viewport: { width, height }, locale,
       permissions: ['clipboard-read', 'clipboard-write'], reducedMotion: 'reduce',
     });
     const self = new Visitor();

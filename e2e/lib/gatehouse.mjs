@@ -23,19 +23,19 @@ gatehouse: {login_rate: 100000/min, drain_delay: 1s, drain_timeout: 5s}
 `;
 
 export class Gatehouse {
-  /** Starts everything; test.after stops it. database is 'sqlite' or 'postgres'. */
-  static async start(test, { database = 'sqlite', env = {} } = {}) {
+  /** Starts everything; test.after stops it. database is 'sqlite' or 'postgres'; models writes config.yaml for a provider's address. */
+  static async start(test, { database = 'sqlite', env = {}, models = config } = {}) {
     const self = new Gatehouse();
     test.after(() => self.stop());
-    await self.#start(database, env);
+    await self.#start(database, env, models);
     return self;
   }
 
-  async #start(database, env) {
+  async #start(database, env, models) {
     this.data = await mkdtemp(join(tmpdir(), 'gatehouse-e2e-'));
     await this.#startProvider();
     const path = join(this.data, 'config.yaml');
-    await writeFile(path, config(this.provider));
+    await writeFile(path, models(this.provider));
     const databaseURL = database === 'postgres' ? await this.#createDatabase() : undefined;
     const port = await freePort();
     this.url = `http://127.0.0.1:${port}`;

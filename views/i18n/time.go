@@ -2,12 +2,25 @@ package i18n
 
 import "time"
 
-// Locale is a language with the clock that one answer is made for: the zone to show times in, and now.
+// Locale is a language with the clock that one answer is made for. Days, months and ranges are those of Zone, by which
+// reports and budgets are cut; moments are shown in Own, which a person may choose.
 type Locale struct {
 	Lang
 	Zone *time.Location // nil is UTC
+	Own  *time.Location // nil is Zone
 	Now  time.Time
 }
+
+// own is c with the person's zone in place of that of the reports.
+func (c Locale) own() Locale {
+	if c.Own != nil {
+		c.Zone, c.Own = c.Own, nil
+	}
+	return c
+}
+
+// ClockZone names the zone that moments are shown in.
+func (c Locale) ClockZone() string { return c.own().in(c.Now).Location().String() }
 
 // Stamp is a moment ready to show: short text, and the exact time for <time datetime> and for hover or focus. The zero Stamp means
 // "no such moment" and shows as a dash or as words that the page chooses.
@@ -55,11 +68,11 @@ func (c Locale) Month(t time.Time) string {
 }
 
 // Clock writes a time of day: "15:42:07".
-func (c Locale) Clock(t time.Time) string { return c.in(t).Format("15:04:05") }
+func (c Locale) Clock(t time.Time) string { return c.own().in(t).Format("15:04:05") }
 
 // DateTime writes a moment to the minute: "21 December 2026, 15:42".
 func (c Locale) DateTime(t time.Time) string {
-	return c.in(t).Format(c.pick("2 January 2006, 15:04", "2006年1月2日 15:04"))
+	return c.own().in(t).Format(c.pick("2 January 2006, 15:04", "2006年1月2日 15:04"))
 }
 
 // Range writes a span of days: "23 Oct – 21 Nov".
@@ -69,17 +82,18 @@ func (c Locale) stamp(t time.Time, text string) Stamp {
 	if t.IsZero() {
 		return Stamp{}
 	}
-	return Stamp{Text: text, ISO: t.UTC().Format(time.RFC3339), Full: c.DateTime(t) + " " + c.in(t).Format("MST")}
+	return Stamp{Text: text, ISO: t.UTC().Format(time.RFC3339), Full: c.DateTime(t) + " " + c.own().in(t).Format("MST")}
 }
 
 // Calendar is a moment shown as its day.
-func (c Locale) Calendar(t time.Time) Stamp { return c.stamp(t, c.Date(t)) }
+func (c Locale) Calendar(t time.Time) Stamp { return c.stamp(t, c.own().Date(t)) }
 
 // Minute is a moment shown to the minute.
 func (c Locale) Minute(t time.Time) Stamp { return c.stamp(t, c.DateTime(t)) }
 
 // Second is a moment of a log: the clock time, with the day in front when it is not today.
 func (c Locale) Second(t time.Time) Stamp {
+	c = c.own()
 	if c.daysFromToday(t) == 0 {
 		return c.stamp(t, c.Clock(t))
 	}
@@ -104,6 +118,7 @@ func (c Locale) daysFromToday(t time.Time) int {
 }
 
 func (c Locale) relative(t time.Time) string {
+	c = c.own()
 	gap := c.Now.Sub(t)
 	days := c.daysFromToday(t)
 	switch {

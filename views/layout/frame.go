@@ -22,6 +22,8 @@ type Frame struct {
 	APIBase string // what clients put as their base URL: "https://llm.acme.dev/v1"
 	Version string
 	Zone    string // reporting zone: "Europe/Berlin"
+	// ClockZone is the zone that moments are shown in, where the person chose another one.
+	ClockZone string
 	User    User
 	Nav     Nav
 	Toasts  []ui.Toast // one-time messages of the session
