@@ -77,6 +77,7 @@ func (p *process) planeConfig(c *config.Config) proxy.Config {
 		BlockUnpriced: c.Gatehouse.BlockUnpriced, DropParams: c.LiteLLM.DropParams, EnforceUser: c.General.EnforceUserParam,
 		RejectTags: c.General.RejectClientTags, ForwardHeaders: c.General.ForwardHeaders, ForwardOrg: c.General.ForwardOpenAIOrg,
 		NoEndUsers: c.LiteLLM.NoEndUserTracking, CompletionModel: c.General.CompletionModel, EmbeddingModel: c.General.EmbeddingModel,
+		ImageModel: c.General.ImageModel, ModerationModel: c.General.ModerationModel,
 		UserHeader: c.General.UserHeaderName, UseForwardedFor: c.General.UseXForwardedFor, TrustedProxies: c.Server.TrustedProxies,
 		AllowedIPs: c.General.AllowedIPs, Caps: capsOf(c), MinOutput: int64(c.Gatehouse.MinOutput), Adjust: adjust, EgressAllow: c.Gatehouse.EgressAllow,
 	}

@@ -19,6 +19,9 @@ import (
 
 // plain reads a whole answer, books it and passes it on.
 func (c *call) plain() route.Outcome {
+	if isMedia(c.op) && !isJSON(&c.sent.resp.Header) {
+		return c.plainBytes()
+	}
 	defer c.closeResponse()
 	s := c.s
 	var err error
@@ -56,7 +59,9 @@ func (c *call) finishPlain(body []byte) route.Outcome {
 		usage = wire.ReadAnthropicUsage(a.UsageRaw())
 	}
 	e.usage = usage
-	if !usage.Seen || usage.Bad {
+	if isMedia(c.op) {
+		c.measure(a, &e)
+	} else if !usage.Seen || usage.Bad {
 		e.text = outputText(a)
 	}
 	b := c.settle(e)
@@ -198,6 +203,8 @@ func (c *call) filter() stream.Filter {
 	switch {
 	case c.wire == provider.Anthropic:
 		f = &stream.Anthropic{Model: name}
+	case isMedia(c.op):
+		f = new(stream.Plain)
 	case c.op == provider.Responses:
 		r := &stream.Responses{Model: name}
 		if c.sent.bridge == nil {

@@ -47,6 +47,8 @@ type call struct {
 	n       int64
 	inTok   int64 // input tokens, as far as they were counted; -1: not yet
 	extras
+	form     *form      // a multipart body; nil: JSON
+	media    media      // what decides the cost of images, audio and searches
 	shownID  []byte     // of the response that this call makes, a JSON string
 	previous responseID // of the response that this call continues
 

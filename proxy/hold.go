@@ -14,7 +14,6 @@ import (
 	"gatehouse/proxy/limit"
 	"gatehouse/proxy/policy"
 	"gatehouse/proxy/price"
-	"gatehouse/proxy/provider"
 	"gatehouse/proxy/route"
 	"gatehouse/proxy/spend"
 	"gatehouse/proxy/tokens"
@@ -112,7 +111,7 @@ func (c *call) limited(input, output int64) int64 {
 
 // expected is how many tokens the call is expected to put out.
 func (c *call) expected() int64 {
-	if c.op == provider.Embedding {
+	if !c.op.Textual() {
 		return 0
 	}
 	return c.p.Outputs.Expect(c.group, c.output) * c.n
@@ -128,6 +127,9 @@ func (c *call) estimate(deployments []*models.Deployment) (budget.Ask, *failure)
 		c.inTok = int64(len(c.s.body)/bytesPerToken + 1)
 	}
 	usage := price.Usage{InputUncached: c.inTok, OutputText: c.expected(), Requests: 1}
+	if isMedia(c.op) {
+		usage = c.foreseen()
+	}
 	ask := budget.Ask{Pricing: budget.Free, Mode: policy.Mode(c.snap, c.grant, &c.cfg.Caps), MaxTokens: c.output, MinTokens: c.cfg.MinOutput}
 	priced := false
 	for _, d := range deployments {
@@ -147,6 +149,8 @@ func (c *call) estimate(deployments []*models.Deployment) (budget.Ask, *failure)
 		priced = true
 		ask.Pricing = budget.Priced
 		adjust := c.cfg.Adjust.For(d.Provider)
+		usage := usage
+		c.fit(&usage, &p, true)
 		cost, lines := p.AppendCost(c.s.lines[:0], usage, "")
 		cost, lines = adjust.Apply(cost, lines)
 		floor, lines := p.AppendCost(lines[:0], price.Usage{InputUncached: c.inTok, Requests: 1}, "")
@@ -164,7 +168,10 @@ func (c *call) estimate(deployments []*models.Deployment) (budget.Ask, *failure)
 func (c *call) worst(ask *budget.Ask, p *price.Price, adjust price.Adjust, d *models.Deployment) {
 	bound, perMillion := adjust.Ceiling(p.Ceiling(int64(tokens.UpperBound(c.s.body)), c.kinds(d)))
 	ask.Input = max(ask.Input, bound)
-	if c.op == provider.Embedding {
+	if isMedia(c.op) {
+		ask.Input = max(ask.Input, ask.Est) // what is sold by the piece is known beforehand
+	}
+	if !c.op.Textual() {
 		return
 	}
 	if perMillion > math.MaxInt64/c.n {
@@ -192,7 +199,7 @@ const nearlyUsed = 64
 // refine counts the input by a tokenizer when the guess is a good part of what some budget has left. Counting costs more
 // than the rest of a call, and far from the cap nothing depends on it.
 func (c *call) refine(ask *budget.Ask, wants []budget.Want) {
-	if ask.Pricing != budget.Priced || ask.Mode == budget.Exact {
+	if ask.Pricing != budget.Priced || ask.Mode == budget.Exact || isMedia(c.op) {
 		return
 	}
 	for i := range wants {
@@ -225,6 +232,9 @@ func (c *call) priceOf(d *models.Deployment, reply string) (price.Price, bool) {
 		}
 	} else if custom, ok, err := price.FromConfig(d.Prices); err == nil && ok {
 		q.Custom = custom
+	}
+	if isImage(c.op) && !q.Custom.Known {
+		return c.p.Prices.ResolveImage(q, c.media.size, c.media.quality)
 	}
 	return c.p.Prices.Resolve(q)
 }

@@ -56,8 +56,22 @@ func (c *call) prepare(deadline time.Time) (*provider.Request, *failure) {
 		return nil, refusedOp(err)
 	}
 	parts, size := body.Parts()
+	if isMedia(c.op) {
+		s.head = c.mediaHead(s.head)
+		if c.form != nil {
+			parts, size = c.form.body(c.sent.model, c.notForwarded)
+		}
+	}
 	c.sent.req = provider.Request{Host: t.Host, Head: s.head, Extra: c.extraHead(), Body: parts, Size: size, Deadline: deadline}
 	return &c.sent.req, c.sign(&c.sent.req)
+}
+
+// notForwarded says whether a field of a form is for the gateway alone, or is to be left out.
+func (c *call) notForwarded(name string) bool {
+	if wire.Private(name) || name == "metadata" && !c.cfg.ForwardMeta {
+		return true
+	}
+	return slices.Contains(c.sent.target.Drop, name) || slices.Contains(c.drop, name)
 }
 
 // sign adds the credential of a deployment whose credential depends on the time or on the call.

@@ -65,6 +65,8 @@ type Config struct {
 
 	CompletionModel string // replaces the model that callers ask for
 	EmbeddingModel  string
+	ImageModel      string
+	ModerationModel string
 	UserHeader      string // carries the end user
 
 	UseForwardedFor bool
@@ -256,6 +258,7 @@ func (p *Plane) routes() *fiber.App {
 		}
 	}
 	p.responseRoutes(root)
+	p.mediaRoutes(root)
 	root.Post("/anthropic/v1/messages", p.call(provider.Messages))
 	root.Post("/anthropic/v1/messages/count_tokens", p.call(provider.CountTokens))
 	root.Post("/api/event_logging/batch", p.telemetry)
@@ -305,7 +308,7 @@ func (p *Plane) unrouted(ctx *fasthttp.RequestCtx, err error) {
 //nolint:gochecknoglobals // a table, never written
 var segments = map[string]bool{
 	"chat": true, "completions": true, "embeddings": true, "models": true, "messages": true, "engines": true, "responses": true,
-	"images": false, "audio": false, "moderations": false, "rerank": false, "openai": false, "openai_passthrough": false, "anthropic": false,
+	"images": true, "audio": true, "moderations": true, "rerank": true, "openai": false, "openai_passthrough": false, "anthropic": false,
 	"azure": false, "azure_ai": false, "gemini": false, "vertex-ai": false, "vertex_ai": false, "bedrock": false, "cohere": false,
 	"mistral": false, "vllm": false, "files": false, "batches": false, "fine_tuning": false, "vector_stores": false, "assistants": false,
 	"threads": false, "realtime": false, "conversations": false, "containers": false, "videos": false, "ocr": false, "search": false,

@@ -200,7 +200,10 @@ func (c *call) read(pathModel string) *failure {
 		return f
 	}
 	req := &c.s.req
-	if err := req.Parse(body); err != nil {
+	if f := c.readForm(); f != nil {
+		return f
+	}
+	if err := req.Parse(c.s.body); err != nil {
 		return refusedByBody(err)
 	}
 	if f := c.model(pathModel); f != nil {
@@ -210,6 +213,23 @@ func (c *call) read(pathModel string) *failure {
 		return f
 	}
 	return c.readExtras()
+}
+
+// readForm takes a multipart body apart, where the operation knows such bodies.
+func (c *call) readForm() *failure {
+	boundary, ok := isForm(string(c.ctx.Request.Header.ContentType()))
+	if !ok || !isMedia(c.op) {
+		return nil
+	}
+	form, err := readForm(boundary, c.s.body)
+	if err != nil {
+		return fail(badField, err.Error())
+	}
+	if form.twice("model") {
+		return fail(badField, "the field model is there twice").about("model")
+	}
+	c.form, c.s.body = form, form.json // the form keeps the body itself
+	return nil
 }
 
 // model settles what model is asked for: the operator's own choice, the path, the body.
@@ -226,6 +246,12 @@ func (c *call) model(pathModel string) *failure {
 		asked = c.cfg.CompletionModel
 	case c.op == provider.Embedding && c.cfg.EmbeddingModel != "":
 		asked = c.cfg.EmbeddingModel
+	case isImage(c.op) && c.cfg.ImageModel != "":
+		asked = c.cfg.ImageModel
+	case c.op == provider.Moderation && c.cfg.ModerationModel != "":
+		asked = c.cfg.ModerationModel
+	case c.op == provider.Moderation && asked == "":
+		asked = defaultModeration
 	}
 	if asked == "" {
 		return fail(missingField, "the field model is missing").about("model")
@@ -258,6 +284,9 @@ func (c *call) shape() *failure {
 	}
 	if c.op == provider.Completion {
 		c.n = completions(c.s.body, c.n)
+	}
+	if isMedia(c.op) {
+		return c.readMedia()
 	}
 	need := wire.Messages
 	switch c.op {

@@ -26,6 +26,9 @@ type ending struct {
 	whole  bool       // the answer came to its end
 	floor  bool       // nothing is known but that the provider was asked
 	tier   string     // service tier of the answer
+	images int64      // delivered
+	millis int64      // of audio
+	units  int64      // searches
 	reply  string     // model named by the answer
 	routed route.Outcome
 }
@@ -84,13 +87,20 @@ func (c *call) counted(e *ending) int64 {
 // price works the bill out.
 func (c *call) price(e *ending) bill {
 	var b bill
-	b.usage, b.estimated = c.usageOf(e)
+	if isMedia(c.op) {
+		b.usage = c.mediaUsage(e)
+	} else {
+		b.usage, b.estimated = c.usageOf(e)
+	}
 	if c.sent.attempt.Deployment == nil || b.usage.Zero() {
 		return b
 	}
 	d := c.sent.attempt.Deployment
 	p, known := c.priceOf(d, e.reply)
 	b.version = p.Version
+	if known && c.fit(&b.usage, &p, e.usage.Seen) {
+		b.estimated = true
+	}
 	if money := c.sent.target != nil && c.sent.target.MoneyUsage && e.usage.HasCost && !c.sent.target.Custom.Known; money {
 		b.cost, b.version = e.usage.Cost, "provider"
 		b.lines = []price.Line{{Unit: price.Request, Quantity: 1, Rate: int64(e.usage.Cost), Nano: e.usage.Cost}}
@@ -133,7 +143,7 @@ func (c *call) settle(e ending) bill {
 		rec.Charges = c.hold.money.Charges(rec.Charges[:0]) // with what the cost takes out of slices
 	}
 	c.hold.slot.Settle(c.limited(b.usage.InputTotal(), b.usage.OutputTotal()))
-	if e.status == spend.StatusSuccess && c.op != provider.Embedding {
+	if e.status == spend.StatusSuccess && c.op.Textual() {
 		c.p.Outputs.Observe(c.group, b.usage.OutputTotal()/max(1, c.n))
 	}
 	if c.sent.plan != nil {

@@ -87,6 +87,19 @@ func (t *Table) Resolve(q Query) (Price, bool) {
 	return Price{}, false
 }
 
+// ResolveImage is Resolve for images of a size and quality.
+func (t *Table) ResolveImage(q Query, size, quality string) (Price, bool) {
+	for _, name := range [...]string{q.BaseModel, q.ReplyModel, q.Model} {
+		if name == "" {
+			continue
+		}
+		if p, ok := t.LookupImage(q.Provider, name, size, quality); ok {
+			return p, true
+		}
+	}
+	return Price{}, false
+}
+
 // LookupImage is Lookup for image generation, where price files have entries by size ("1024x1024") and quality. A
 // price per pixel becomes one per image.
 func (t *Table) LookupImage(provider, model, size, quality string) (Price, bool) {
