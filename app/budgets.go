@@ -48,7 +48,10 @@ func (p *process) openBudgets(ctx, background context.Context, cfg *config.Confi
 		return nil
 	}
 	p.store.OnBudgetNews(p.budget.News)
-	p.replicas.heard = func(b models.Beat, sent time.Time) { p.budget.Lease(sent.Add(ttl-leaseMargin), b.Fresh) }
+	p.replicas.heard = func(b models.Beat, sent time.Time) {
+		p.budget.Clock(b.Now)
+		p.budget.Lease(sent.Add(ttl-leaseMargin), b.Fresh)
+	}
 	if err := p.replicas.beat(ctx); err != nil {
 		return fmt.Errorf("enter the list of replicas: %w", err)
 	}

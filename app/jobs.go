@@ -9,8 +9,8 @@ import (
 
 	"gatehouse/app/config"
 	"gatehouse/models"
-	"gatehouse/models/duration"
 	"gatehouse/models/store"
+	"gatehouse/proxy/budget"
 	"gatehouse/proxy/keyring"
 )
 
@@ -75,8 +75,11 @@ func (j *jobs) sweep(ctx context.Context, held func() error) error {
 		moved := false
 		for i := range due {
 			c := &due[i]
-			next := j.nextReset(snap, c)
-			acted, err := j.store.RollWindow(ctx, c.Scope, *c.ResetsAt, next)
+			start, next, rolled := j.roll(snap, c)
+			if !rolled {
+				continue
+			}
+			acted, err := j.store.RollWindow(ctx, c.Scope, start, next)
 			if err != nil {
 				return err
 			}
@@ -88,57 +91,55 @@ func (j *jobs) sweep(ctx context.Context, held func() error) error {
 	}
 }
 
-// nextReset is the first reset after now by the calendar of the scope's owner, from the time that was scheduled, so that
-// windows missed while nothing ran are skipped. nil: the owner has no period any more.
-func (j *jobs) nextReset(snap *keyring.Snapshot, c *models.Counter) *models.Time {
-	text := durationOf(snap, c.Scope, j.now())
-	if text == "" || c.ResetsAt == nil {
-		return nil
+// roll is the window that a due counter should be in, by the calendar of its owner, as a call would work it out. The
+// window of an owner who has no period any more just ends: next is nil.
+func (j *jobs) roll(snap *keyring.Snapshot, c *models.Counter) (start models.Time, next *models.Time, rolled bool) {
+	text, fixed := j.durationOf(snap, c.Scope)
+	if text == "" {
+		return *c.ResetsAt, nil, true
 	}
-	d, err := duration.Parse(text)
-	if err != nil {
-		return nil
-	}
-	return models.AtPtr(d.NextAfter(c.ResetsAt.Time, j.now(), j.cfg().LiteLLM.Timezone))
+	return budget.Roll(j.cfg().LiteLLM.Timezone, text, fixed, models.At(j.now()), *c)
 }
 
-// durationOf is the budget period of a scope's owner as written, "" for none.
-func durationOf(snap *keyring.Snapshot, scope string, now time.Time) string {
+// durationOf is the budget period of a scope's owner as written, "" for none, and a reset that an operator fixed, Unix µs.
+func (j *jobs) durationOf(snap *keyring.Snapshot, scope string) (text string, fixed int64) {
+	caps, now := capsOf(j.cfg()), j.now()
 	kind, id, _ := strings.Cut(scope, ":")
+	of := func(l keyring.Limits) (string, int64) { return l.Duration, l.ResetAt }
 	switch kind {
+	case models.ScopeProxy:
+		return caps.ProxyDuration, 0
 	case "key":
 		if g := snap.Grant(id); g != nil {
-			return snap.KeyLimits(g, now.UnixMicro()).Duration
+			return of(snap.KeyLimits(g, now.UnixMicro()))
 		}
 	case "keymodel":
 		keyID, model, _ := strings.Cut(id, "/")
 		if g := snap.Grant(keyID); g != nil {
-			return snap.KeyLimits(g, now.UnixMicro()).ModelBudgets[model].Duration
+			return snap.KeyLimits(g, now.UnixMicro()).ModelBudgets[model].Duration, 0
 		}
 	case "user":
 		if u := snap.User(id); u != nil {
-			return snap.UserLimits(u).Duration
+			return of(snap.UserLimits(u))
 		}
 	case "team":
 		if t := snap.Team(id); t != nil {
-			return snap.TeamLimits(t).Duration
+			return of(snap.TeamLimits(t))
 		}
 	case "member":
 		if team, user, ok := models.SplitMember(id); ok {
 			if t := snap.Team(team); t != nil {
-				return snap.MemberLimits(t, snap.Member(team, user)).Duration
+				return of(snap.MemberLimits(t, snap.Member(team, user)))
 			}
 		}
 	case "org":
 		if o := snap.Org(id); o != nil {
-			return snap.OrgLimits(o).Duration
+			return of(snap.OrgLimits(o))
 		}
 	case "customer":
-		if c := snap.Customer(id); c != nil {
-			return snap.CustomerLimits(c, "").Duration
-		}
+		return of(snap.CustomerLimits(snap.Customer(id), caps.CustomerBudgetID))
 	}
-	return ""
+	return "", 0
 }
 
 // purge removes what has had its time.

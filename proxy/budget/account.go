@@ -16,6 +16,7 @@ type account struct {
 	mu       sync.Mutex
 	spent    models.Nano // in the window
 	held     models.Nano // by calls of this window that have not settled
+	epoch    int64       // counts how often held began anew: a hold of an earlier one has nothing in it
 	total    models.Nano // since the scope exists
 	start    int64       // of the window, Unix µs: the reset that began it, 0 for the first one; it tells windows apart
 	resetsAt int64       // end of the window; 0: none
@@ -58,6 +59,9 @@ func (a *account) reach(limit models.Nano, now time.Time) models.Nano {
 	return free
 }
 
+// letGo forgets what is held: the calls belong to a window that is over.
+func (a *account) letGo() { a.held, a.epoch = 0, a.epoch+1 }
+
 // calendar is how windows end.
 type calendar struct {
 	zone *time.Location
@@ -73,12 +77,13 @@ func (c *calendar) next(length string, scheduled, now int64) int64 {
 	return d.NextAfter(time.UnixMicro(scheduled), time.UnixMicro(now), c.zone).UnixMicro()
 }
 
-// latest is the last reset of the series that is not after now: the one that began the window now is in. scheduled is
-// one of them.
-func (c *calendar) latest(length string, scheduled, now int64) int64 {
+// window is the one that now is in, of the series that scheduled, which is not after now, belongs to: the last reset that
+// is not after now, and the one after it, 0 for never. Both come from the series, since some durations ("5h") meet other
+// hours when they are counted from a moment in between.
+func (c *calendar) window(length string, scheduled, now int64) (start, next int64) {
 	d, err := duration.Parse(length)
 	if err != nil || d.IsNever() {
-		return scheduled
+		return scheduled, 0
 	}
 	at := time.UnixMicro(scheduled)
 	if span := d.Std(); span < 24*time.Hour {
@@ -90,7 +95,7 @@ func (c *calendar) latest(length string, scheduled, now int64) int64 {
 	for {
 		next := d.Next(at, c.zone)
 		if next.UnixMicro() > now {
-			return at.UnixMicro()
+			return at.UnixMicro(), next.UnixMicro()
 		}
 		at = next
 	}
@@ -116,10 +121,11 @@ func (a *account) turn(c *calendar, length string, fixed, now int64) (guessed bo
 		return guessed
 	}
 	// Holds belong to the window of their admission, so the new one starts with none.
-	a.spent, a.held = 0, 0
+	a.spent = 0
+	a.letGo()
 	a.void()
 	a.slice.unbooked, a.slice.booked = 0, 0
-	a.start = max(c.latest(length, a.resetsAt, now), a.start+1)
-	a.resetsAt = c.next(length, a.resetsAt, now)
+	start, next := c.window(length, a.resetsAt, now)
+	a.start, a.resetsAt = max(start, a.start+1), next
 	return guessed
 }

@@ -165,7 +165,7 @@ func (b *banker) once(ctx context.Context) (again time.Duration) {
 		}
 		return 0
 	}
-	b.clock.Store(&reading{micros: clock.Micros(), at: b.l.opt.Now()})
+	b.l.Clock(clock)
 	var recall []string
 	for i := range got {
 		a := byScope[got[i].Scope]
@@ -248,6 +248,13 @@ func (l *Ledger) Share(ctx context.Context) error {
 		return nil
 	}
 	return l.banker.run(ctx)
+}
+
+// Clock takes over what the database's clock said just now.
+func (l *Ledger) Clock(now models.Time) {
+	if l.banker != nil {
+		l.banker.clock.Store(&reading{micros: now.Micros(), at: l.opt.Now()})
+	}
 }
 
 // Lease tells how long the slices of this replica are its own, and whether the others had given it up before.

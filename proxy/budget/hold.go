@@ -32,6 +32,7 @@ type Hold struct {
 type part struct {
 	account  *account
 	window   int64 // the account's, at admission
+	epoch    int64 // the account's, when something was last held in it
 	resetsAt int64
 	held     models.Nano
 	limit    keyring.Cap
@@ -41,6 +42,13 @@ type part struct {
 	before   models.Nano // held, while that is being exchanged
 	slice    int64       // that the call was admitted on; 0: none
 	take     models.Nano // of its cost, what the slice had
+}
+
+// release takes what the part holds off its account, whose lock is held.
+func (p *part) release() {
+	if p.account.epoch == p.epoch {
+		p.account.held -= p.held
+	}
 }
 
 // covered says whether what the part holds is lent: on a shared budget, only calls that it caps are.
@@ -86,7 +94,7 @@ func (l *Ledger) Reserve(wants []Want, ask Ask) (*Hold, error) {
 			if p.account.turn(&l.cal, wants[i].Duration, wants[i].ResetAt, now) {
 				l.ask(p.account.scope)
 			}
-			p.window, p.resetsAt = p.account.start, p.account.resetsAt
+			p.window, p.resetsAt, p.epoch = p.account.start, p.account.resetsAt, p.account.epoch
 		}
 		short, est, err := h.short(order, &ask)
 		if len(short) == 0 && err == nil {
@@ -286,12 +294,10 @@ func (h *Hold) Again(ask Ask, own *Want) error {
 				if p.account.turn(&h.ledger.cal, own.Duration, own.ResetAt, now) {
 					h.ledger.ask(p.account.scope)
 				}
-				p.window, p.resetsAt = p.account.start, p.account.resetsAt
+				p.window, p.resetsAt, p.epoch = p.account.start, p.account.resetsAt, p.account.epoch
 			}
 			p.before = p.held
-			if p.account.start == p.window {
-				p.account.held -= p.held
-			}
+			p.release()
 		}
 		short, est, err := next.short(order, &ask)
 		if err == nil && len(short) == 0 {
@@ -299,7 +305,7 @@ func (h *Hold) Again(ask Ask, own *Want) error {
 		}
 		for _, i := range order {
 			p := &next.parts[i]
-			current := p.account.start == p.window
+			current := p.account.epoch == p.epoch
 			if err != nil || len(short) > 0 {
 				p.held = p.before
 				if current {
@@ -355,9 +361,7 @@ func (h *Hold) become(next *Hold) {
 			continue
 		}
 		p.account.mu.Lock()
-		if p.account.start == p.window {
-			p.account.held -= p.held
-		}
+		p.release()
 		p.account.mu.Unlock()
 	}
 	h.est, h.floor, h.MaxTokens, h.parts = next.est, next.floor, next.MaxTokens, next.parts
@@ -415,9 +419,9 @@ func (h *Hold) Settle(actual models.Nano) Settled {
 		a := p.account
 		a.mu.Lock()
 		a.total = a.total.AddSat(actual)
+		p.release()
 		if a.start == p.window {
 			before := a.spent
-			a.held -= p.held
 			a.spent = a.spent.AddSat(actual)
 			if a.shared {
 				a.slice.unbooked = a.slice.unbooked.AddSat(actual)

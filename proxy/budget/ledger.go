@@ -175,7 +175,8 @@ func (l *Ledger) Adopt(c models.Counter) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if at := c.WindowStart.Micros(); at > a.start {
-		a.start, a.spent, a.held = at, c.Spent, 0
+		a.start, a.spent = at, c.Spent
+		a.letGo()
 		a.void()
 		a.slice.unbooked, a.slice.booked = 0, c.Spent
 	} else if l.banker != nil && at == a.start {

@@ -158,7 +158,7 @@ func (w *world) reserve(r *modelReplica) {
 	h := &Hold{ledger: r.l, parts: []part{{account: a, limit: wants[0].Cap}}}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	h.parts[0].window = a.start
+	h.parts[0].window, h.parts[0].epoch = a.start, a.epoch
 	short, est, err := h.short([]uint8{0}, &ask)
 	if err != nil {
 		return

@@ -134,6 +134,13 @@ func newSliceID() int64 {
 	return rand.Int64N(1<<62) + 1 //nolint:gosec // tells apart, guards nothing
 }
 
+// Roll is the window of a counter that now is in, for whoever turns windows without a call: its start, its end (nil:
+// none) and whether it is another one than the counter's. length is the duration of its owner's budget as written, fixed a
+// reset that an operator set, Unix µs. Windows that were missed are skipped.
+func Roll(zone *time.Location, length string, fixed int64, now models.Time, at models.Counter) (start models.Time, resets *models.Time, rolled bool) {
+	return rollWindow(&calendar{zone: zone}, length, fixed, now, at)
+}
+
 // rollWindow is the window that the database's clock is in.
 func rollWindow(cal *calendar, length string, fixed int64, now models.Time, at models.Counter) (models.Time, *models.Time, bool) {
 	resets := int64(0)
@@ -153,8 +160,8 @@ func rollWindow(cal *calendar, length string, fixed int64, now models.Time, at m
 		end := models.FromMicros(resets)
 		return at.WindowStart, &end, false
 	}
-	start := models.FromMicros(max(cal.latest(length, resets, t), at.WindowStart.Micros()+1))
-	next := cal.next(length, resets, t)
+	from, next := cal.window(length, resets, t)
+	start := models.FromMicros(max(from, at.WindowStart.Micros()+1))
 	if next == 0 {
 		return start, nil, true
 	}
@@ -221,7 +228,8 @@ func (a *account) end(got *models.SliceGot, n *need) (nothing bool) {
 			s.id, s.serial = got.Slice, 1
 		}
 		s.known, s.limit = known, limit
-		a.start, a.held, s.unbooked, s.booked = window, 0, 0, 0
+		a.letGo()
+		a.start, s.unbooked, s.booked = window, 0, 0
 	} else if got.Void {
 		known, limit := s.known, s.limit
 		a.void()

@@ -21,6 +21,9 @@ var takeLua string
 //go:embed finish.lua
 var finishLua string
 
+//go:embed owe.lua
+var oweLua string
+
 // redisTimeout is how long a call waits for Redis: a slow one counts as failed.
 const redisTimeout = 50 * time.Millisecond
 
@@ -33,6 +36,8 @@ func TuneRedis(o *redis.Options) {
 	o.MaxRetries = -1
 	o.DialTimeout = redisTimeout
 	o.ReadTimeout, o.WriteTimeout = redisTimeout, redisTimeout
+	// A few connections that stand: a burst that has to dial first takes longer than a call may wait.
+	o.PoolSize, o.MinIdleConns = 32, 8
 }
 
 // RedisOptions are what a Redis limiter is made of. Client, Now and Name are needed.
@@ -55,6 +60,8 @@ type Redis struct {
 	o       RedisOptions
 	take    *redis.Script
 	finishS *redis.Script
+	oweS    *redis.Script
+	later   backlog
 	local   *Memory // counts every call of this process, so that a share is known the moment Redis is gone
 	breaker breaker
 	serial  atomic.Uint64
@@ -80,7 +87,8 @@ func NewRedis(o RedisOptions) *Redis {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Redis{
-		o: o, take: redis.NewScript(takeLua), finishS: redis.NewScript(finishLua),
+		o: o, take: redis.NewScript(takeLua), finishS: redis.NewScript(finishLua), oweS: redis.NewScript(oweLua),
+		later: backlog{wake: make(chan struct{}, 1)},
 		local: NewMemory(o.Now, o.Window), open: map[*Slot]struct{}{},
 	}
 }
@@ -100,8 +108,13 @@ func (r *Redis) Take(ctx context.Context, wants []Want, tokens int64) (*Slot, er
 		return nil, nil //nolint:nilnil // a nil Slot is a call without limits
 	}
 	tokens = max(0, tokens)
-	if r.breaker.try(r.o.Now()) {
-		s, refused, err := r.ask(ctx, counted, tokens)
+	lease, at := "", r.o.Now()
+	if r.breaker.try(at) {
+		lease = r.o.Name + "/" + strconv.FormatUint(r.serial.Add(1), 36)
+		s, refused, err := r.ask(ctx, counted, tokens, lease)
+		if err != nil && ctx.Err() == nil && !r.breaker.open() {
+			s, refused, err = r.ask(ctx, counted, tokens, lease) // a stall, or a connection that had gone stale
+		}
 		switch {
 		case err == nil:
 			r.report(ctx, true, nil)
@@ -111,11 +124,20 @@ func (r *Redis) Take(ctx context.Context, wants []Want, tokens int64) (*Slot, er
 			s.also, _ = r.local.take(counted, tokens, false)
 			return s, nil
 		case ctx.Err() != nil:
+			r.owe(counted, lease, tokens, at, false)
 			return nil, fmt.Errorf("take a rate slot: %w", ctx.Err())
 		}
 		r.report(ctx, false, err)
 	}
-	return r.local.Take(ctx, r.shares(counted), tokens)
+	scopes := counted
+	s, err := r.local.Take(ctx, r.shares(counted), tokens)
+	if lease == "" && err == nil {
+		lease = r.o.Name + "/" + strconv.FormatUint(r.serial.Add(1), 36)
+	}
+	if lease != "" {
+		r.owe(scopes, lease, tokens, at, err == nil)
+	}
+	return s, err
 }
 
 func named(wants []Want, scope string) bool {
@@ -172,10 +194,9 @@ func (r *Redis) keys(scope func(int) string, n int) []string {
 }
 
 // ask runs the script. Its answer is {1, now, start, requests, tokens, …} or {0, now, scope, kind, limit, start}, in ms.
-func (r *Redis) ask(ctx context.Context, wants []Want, tokens int64) (*Slot, *Refused, error) {
+func (r *Redis) ask(ctx context.Context, wants []Want, tokens int64, lease string) (*Slot, *Refused, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.o.Timeout)
 	defer cancel()
-	lease := r.o.Name + "/" + strconv.FormatUint(r.serial.Add(1), 36)
 	args := make([]any, 0, 4+3*len(wants))
 	args = append(args, r.o.Window.Milliseconds(), redisLease.Milliseconds(), lease, tokens)
 	for i := range wants {
@@ -224,17 +245,11 @@ func (r *Redis) refused(w *Want, got []int64) *Refused {
 	return out
 }
 
-// finish tells Redis that a call has ended. When it cannot, the lease runs out by itself and the tokens stay as they were
-// estimated until the window ends.
+// finish tells Redis that a call has ended, at once or when it answers again.
 func (r *Redis) finish(s *Slot, delta int64, undo bool) {
 	r.mu.Lock()
 	delete(r.open, s)
 	r.mu.Unlock()
-	if r.breaker.open() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), r.o.Timeout)
-	defer cancel()
 	back := 0
 	if undo {
 		back = 1
@@ -243,12 +258,13 @@ func (r *Redis) finish(s *Slot, delta int64, undo bool) {
 	for i := range s.taken {
 		args = append(args, s.taken[i].window)
 	}
-	keys := r.keys(func(i int) string { return s.taken[i].scope }, len(s.taken))
-	err := r.finishS.Run(ctx, r.o.Client, keys, args...).Err()
-	r.report(ctx, err == nil, err)
+	d := debt{script: r.finishS, keys: r.keys(func(i int) string { return s.taken[i].scope }, len(s.taken)), args: args}
+	if r.breaker.open() || !r.pay(context.Background(), &d) {
+		r.later.add(d)
+	}
 }
 
-// Run renews the leases of calls that last long, until ctx ends.
+// Run renews the leases of calls that last long, and tells Redis what it could not be told, until ctx ends.
 func (r *Redis) Run(ctx context.Context) error {
 	tick := time.NewTicker(redisLease / 3)
 	defer tick.Stop()
@@ -258,6 +274,16 @@ func (r *Redis) Run(ctx context.Context) error {
 			return ctx.Err()
 		case <-tick.C:
 			r.Renew(ctx)
+		case <-r.later.wake:
+			if r.Catch(ctx) {
+				continue
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(probeEvery):
+				r.later.ring()
+			}
 		}
 	}
 }

@@ -98,8 +98,8 @@ func TestBreakerSparesRedis(t *testing.T) {
 		}
 		return broken.asked - before
 	}
-	if n := call(50); n != 5 {
-		t.Errorf("redis was asked %d times until the breaker opened, want 5", n)
+	if n := call(50); n != 10 {
+		t.Errorf("redis was asked %d times until the breaker opened, want twice for each of 5 calls", n)
 	}
 	clock.Advance(time.Second)
 	if n := call(50); n != 1 {
@@ -147,5 +147,81 @@ func TestCallerThatLeft(t *testing.T) {
 	}
 	if r.Degraded() {
 		t.Error("callers that left have opened the breaker")
+	}
+}
+
+// flaky is a Redis whose answers get lost while told so: what it was asked is done.
+type flaky struct {
+	redis.Scripter
+	lose bool
+}
+
+func (f *flaky) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	c := f.Scripter.EvalSha(ctx, sha, keys, args...)
+	if f.lose && !redis.HasErrorPrefix(c.Err(), "NOSCRIPT") {
+		c.SetErr(errors.New("i/o timeout"))
+	}
+	return c
+}
+
+// A call whose answer from Redis is lost is counted once, whatever becomes of it, and holds no slot afterwards.
+func TestLostAnswersAreMadeUpFor(t *testing.T) {
+	t.Parallel()
+	clock := testkit.NewClock()
+	server := miniredis.RunT(t)
+	server.SetTime(clock.Now())
+	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	t.Cleanup(func() { _ = client.Close() })
+	net := &flaky{Scripter: client}
+	r := limit.NewRedis(limit.RedisOptions{Client: net, Now: clock.Now, Name: "r", Share: func() (int64, bool) { return 2, true }})
+	w := limit.Want{Scope: "key:a", RPM: at(10), TPM: at(1000), Parallel: at(8)}
+	take(t, r, 10, w).Settle(10)
+	net.lose = true
+	lost := take(t, r, 20, w) // done there, admitted here by this replica's share
+	lost.Settle(20)
+	away := make([]*limit.Slot, 0, 3)
+	for range 3 { // two more that are done there; from the fifth failure on nobody asks
+		away = append(away, take(t, r, 30, w))
+	}
+	full(t, r, 0, w) // the share is used up; Redis may have counted this one
+	for _, s := range away {
+		s.Settle(30)
+	}
+	net.lose = false
+	clock.Advance(2 * time.Second)
+	server.SetTime(clock.Now())
+	if !r.Catch(t.Context()) {
+		t.Fatal("redis answers, and was not told")
+	}
+	if got := server.HGet("gatehouse:{key:a}:w", "r"); got != "5" {
+		t.Errorf("%s calls are counted, want 5", got)
+	}
+	if got := server.HGet("gatehouse:{key:a}:w", "t"); got != "120" {
+		t.Errorf("%s tokens are counted, want 120", got)
+	}
+	if members, err := server.ZMembers("gatehouse:{key:a}:p"); err == nil && len(members) != 0 {
+		t.Errorf("leases left: %q", members)
+	}
+}
+
+// A call that ends while Redis is away gives its slot back as soon as it answers.
+func TestEndsAreTold(t *testing.T) {
+	t.Parallel()
+	clock := testkit.NewClock()
+	server := miniredis.RunT(t)
+	server.SetTime(clock.Now())
+	r := newRedis(t, server, clock, nil)
+	w := limit.Want{Scope: "key:a", Parallel: at(1), TPM: at(100)}
+	s := take(t, r, 10, w)
+	server.SetError("LOADING")
+	s.Settle(30)
+	server.SetError("")
+	full(t, r, 0, w)
+	if !r.Catch(t.Context()) {
+		t.Fatal("redis answers, and was not told")
+	}
+	take(t, r, 0, w).Settle(0)
+	if got := server.HGet("gatehouse:{key:a}:w", "t"); got != "30" {
+		t.Errorf("%s tokens are counted, want 30", got)
 	}
 }
