@@ -13,8 +13,8 @@ import (
 func (p *process) portalExtra(cfg *config.Config) portal.Extra {
 	x := portal.Extra{
 		Caller: &chat{plane: p.plane}, Config: p.cfg.Load, Facts: p.modelFacts, Lag: p.health.Lag,
-		Health: func(id string) (portal.Health, bool) { return deploymentHealth(p, id) },
-		Tests:  p.settingTests(),
+		Health:  func(id string) (portal.Health, bool) { return deploymentHealth(p, id) },
+		Explain: p.explain, Tests: p.settingTests(),
 	}
 	if !cfg.Server.NoDocs {
 		x.OpenAPI = "/openapi.json"

@@ -26,6 +26,8 @@ type Extra struct {
 	Facts func(*control.ModelView) ModelFacts
 	// Health tells how a deployment is; ok is false when it is not known.
 	Health func(deploymentID string) (h Health, ok bool)
+	// Explain says what would become of a call of a key at this moment.
+	Explain func(ctx context.Context, key *models.Key, model string) (Explanation, error)
 	// Tests try out single settings.
 	Tests []SettingTest
 	// Lag is how old the spend numbers are, 0 when they are fresh.
@@ -45,6 +47,35 @@ type Health struct {
 	Cooling bool          // left out for a while after failures
 	For     time.Duration // how much longer
 }
+
+// Explanation is what would become of a call; the zero Explanation is that it passes.
+type Explanation struct {
+	By    Refusal
+	Level string // whose rule it is: "key", "model_per_key", "team", "team_member", "organization", "user", "end_user", "proxy"
+	ID    string // of the team, person or organization
+	Model string // of a budget or a limit for one model
+
+	Limit, Spent models.Nano // of a budget
+	ResetsAt     time.Time   // zero: never
+	Kind         string      // of a limit: "requests", "tokens", "max_parallel_requests"
+	Most         int64
+}
+
+// Refusal is what refuses a call.
+type Refusal uint8
+
+// The refusals.
+const (
+	Passes Refusal = iota
+	ByList         // of models
+	ByBlock
+	ByExpiry
+	ByUnknownModel
+	ByMissing // a team or organization that is gone
+	ByLimit
+	ByBudget
+	ByCooling // every deployment is left alone after failures
+)
 
 // SettingTest is a "Test" button of a settings page: POST /ui/settings/:section/test/:id.
 type SettingTest struct {

@@ -114,7 +114,7 @@ func (h *Handlers) keyOverview(c *fiber.Ctx, l i18n.Locale, v *control.KeyView) 
 			Tokens: l.InAndOut(l.Number(r.PromptTokens), l.Number(r.OutputTokens)), Cost: l.Money(int64(r.Spend)), Href: h.url("/ui/logs?range=30d&log=" + r.ID),
 		})
 	}
-	out.Check, err = h.accessCheck(c, l, v, "")
+	out.Check, err = h.accessCheck(c, l, v)
 	return out, err
 }
 
@@ -242,11 +242,19 @@ func (h *Handlers) keyAbout(c *fiber.Ctx, l i18n.Locale, v *control.KeyView, fra
 	if v.GraceEnds != nil {
 		facts = append(facts, ui.Fact{Term: l.StateRotating(), Text: l.OldKeyWorksUntil(h.locale(c).DateTime(v.GraceEnds.Time))})
 	}
-	facts = append(facts, ui.Fact{Term: l.TotalSpend(), Text: l.Money(int64(v.Total))}, ui.Fact{Term: l.CreatedBy(), Text: l.ByWhom(l.Date(k.CreatedAt.Time), orDash(k.CreatedBy))})
+	facts = append(facts, ui.Fact{Term: l.TotalSpend(), Text: l.Money(int64(v.Total))}, ui.Fact{Term: l.CreatedBy(), Text: l.ByWhom(l.Date(k.CreatedAt.Time), whoDid(k.CreatedBy))})
 	if k.UpdatedAt.After(k.CreatedAt.Time) {
-		facts = append(facts, ui.Fact{Term: l.ChangedBy(), Text: l.ByWhom(l.Date(k.UpdatedAt.Time), orDash(k.UpdatedBy))})
+		facts = append(facts, ui.Fact{Term: l.ChangedBy(), Text: l.ByWhom(l.Date(k.UpdatedAt.Time), whoDid(k.UpdatedBy))})
 	}
 	return facts
+}
+
+// whoDid is the person an audit column names: the operator has no account but a name.
+func whoDid(id string) string {
+	if id == models.DefaultUserID {
+		return "admin"
+	}
+	return orDash(id)
 }
 
 func orDash(text string) string {
@@ -265,70 +273,6 @@ func tagsOf(metadata models.JSON) []string {
 		return nil
 	}
 	return m.Tags
-}
-
-// keyCheck serves GET /ui/keys/:id/check?model=: may the key call it, and if not, whose list says so.
-func (h *Handlers) keyCheck(c *fiber.Ctx) error {
-	v, err := h.keyOf(c)
-	if err != nil {
-		return h.keyGone(c, err)
-	}
-	if !web.IsPartial(c) {
-		return h.showKey(c, v, "", fiber.StatusOK, nil)
-	}
-	check, err := h.accessCheck(c, h.locale(c), v, c.Query("model"))
-	if err != nil {
-		return err
-	}
-	part := keys.CheckPart(h.Frame(c), check)
-	return web.Render(c, part, part)
-}
-
-// accessCheck is the question, with its answer once a model was chosen.
-func (h *Handlers) accessCheck(c *fiber.Ctx, l i18n.Locale, v *control.KeyView, model string) (keys.Check, error) {
-	if model == "" {
-		model = c.Query("model")
-	}
-	actor := web.Actor(c)
-	out := keys.Check{URL: h.keyURL(v.Key.ID, "/check")}
-	groups, err := h.Models.Groups(c.UserContext(), actor)
-	if err != nil {
-		return out, err
-	}
-	for _, g := range groups {
-		out.Models = append(out.Models, ui.Option{Value: g.Name, Label: g.Name, Selected: g.Name == model})
-	}
-	if model == "" {
-		return out, nil
-	}
-	answer, err := h.Keys.CheckAccess(c.UserContext(), actor, control.ByID(v.Key.ID), model)
-	if err != nil {
-		return out, err
-	}
-	r := &keys.CheckResult{Allowed: answer.Allowed, Text: l.MayCall(model)}
-	out.Result = r
-	switch answer.By {
-	case control.DecidesNothing:
-	case control.DecidesKey:
-		r.Text, r.Href, r.Link = l.MayNotCall(model, l.KeyModelList()), h.keyURL(v.Key.ID, "?tab=settings"), l.Settings()
-	case control.DecidesTeam:
-		name := answer.Name
-		if name == "" {
-			name = answer.ID
-		}
-		r.Text = l.MayNotCall(model, l.TeamModelList(name))
-		if access.May(actor, access.TeamInfo, access.Team(answer.ID, nil)) {
-			r.Href, r.Link = h.teamURL(answer.ID, "?tab=settings"), name
-		}
-	case control.DecidesUser:
-		r.Text = l.MayNotCall(model, l.OwnerModelList())
-		if actor.SeesAll() {
-			r.Href, r.Link = h.userURL(answer.ID, ""), fmt.Sprint(answer.Name)
-		}
-	case control.DecidesOrg:
-		r.Text = l.MayNotCall(model, l.OrgModelList(answer.Name))
-	}
-	return out, nil
 }
 
 func (h *Handlers) keyUsage(c *fiber.Ctx, l i18n.Locale, v *control.KeyView) (*keys.UsageTab, error) {

@@ -1,6 +1,7 @@
 package portal_test
 
 import (
+	"context"
 	"encoding/csv"
 	"net/http"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 
 	"gatehouse/app/access"
 	"gatehouse/app/control"
+	"gatehouse/app/portal"
 	"gatehouse/models"
 )
 
@@ -81,29 +83,56 @@ func TestKeyDetail(t *testing.T) {
 	}
 }
 
+// What refuses a call is put into words, with a link for those who may see it.
 func TestCheckAccess(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	k := r.key(dev, "web", true, func(in *control.NewKey) { in.Models = control.Some([]string{"gpt-5-mini"}) })
-	all := r.key(dev, "wide", true)
-	own := r.key(other, "own", false)
-	for name, c := range map[string]struct{ who, key, model, want string }{
-		"the key's list":  {dev, k.Key.ID, "meta-llama/llama-3.3-70b", "The key's model list does not hold it."},
-		"the team's list": {admin, all.Key.ID, "claude", "The model list of team Checkout does not hold it."},
-		"allowed":         {dev, k.Key.ID, "gpt-5-mini", "This key may call gpt-5-mini."},
-		"no list at all":  {other, own.Key.ID, "claude", "This key may call claude."},
+	var answer portal.Explanation
+	r := newRig(t, func(r *rig) {
+		r.extra.Explain = func(context.Context, *models.Key, string) (portal.Explanation, error) { return answer, nil }
+	})
+	k := r.key(dev, "web", true)
+	for _, c := range []struct {
+		name, who string
+		answer    portal.Explanation
+		say, href string
+	}{
+		{"allowed", dev, portal.Explanation{}, "This key may call claude.", ""},
+		{"the key's list", dev, portal.Explanation{By: portal.ByList, Level: "key"}, "The key's model list does not hold it.", "?tab=settings"},
+		{"the team's list", admin, portal.Explanation{By: portal.ByList, Level: "team", ID: team}, "The model list of team Checkout does not hold it.", "/ui/teams/" + team + "?tab=settings"},
+		{"the owner's list", dev, portal.Explanation{By: portal.ByList, Level: "user", ID: dev}, "The owner's model list does not hold it.", ""},
+		{"the owner's list, to an admin", admin, portal.Explanation{By: portal.ByList, Level: "user", ID: dev}, "The owner's model list does not hold it.", "/ui/users/" + dev},
+		{"the organization's list", dev, portal.Explanation{By: portal.ByList, Level: "organization", ID: "org-1"}, "The model list of organization org-1 does not hold it.", ""},
+		{"a blocked key", dev, portal.Explanation{By: portal.ByBlock, Level: "key"}, "Calls are refused: this key is blocked.", "?tab=settings"},
+		{"a blocked team", dev, portal.Explanation{By: portal.ByBlock, Level: "team", ID: team}, "Calls are refused: team Checkout is blocked.", "/ui/teams/"},
+		{"an expired key", dev, portal.Explanation{By: portal.ByExpiry}, "this key has expired.", "?tab=settings"},
+		{"a team that is gone", admin, portal.Explanation{By: portal.ByMissing, Level: "team", ID: "gone"}, "team gone does not exist any more.", ""},
+		{"no such model", dev, portal.Explanation{By: portal.ByUnknownModel}, "No deployment serves claude.", "/ui/models"},
+		{"a rate", dev, portal.Explanation{By: portal.ByLimit, Level: "team", ID: team, Kind: "requests", Most: 120}, "The limit of team Checkout is used up for the moment: 120 requests per minute.", "/ui/teams/"},
+		{"calls at once", dev, portal.Explanation{By: portal.ByLimit, Level: "key", Kind: "max_parallel_requests", Most: 2}, "2 at the same time", "?tab=settings"},
+		{"a budget", dev, portal.Explanation{By: portal.ByBudget, Level: "key", Limit: 5 * models.USD, Spent: 5 * models.USD, ResetsAt: now.Add(24 * time.Hour)}, "The budget of this key is used up: $5.00 of $5. It starts again on 22 November 2026", "?tab=settings"},
+		{"a member's budget", dev, portal.Explanation{By: portal.ByBudget, Level: "team_member", ID: team, Limit: models.USD, Spent: models.USD}, "The budget of the owner within team Checkout is used up", "/ui/teams/"},
+		{"a model's budget", dev, portal.Explanation{By: portal.ByBudget, Level: "model_per_key", Model: "claude", Limit: models.USD, Spent: models.USD}, "The budget of this key for claude is used up", "?tab=settings"},
+		{"the proxy's budget", dev, portal.Explanation{By: portal.ByBudget, Level: "proxy", Limit: models.USD, Spent: models.USD}, "The budget of the whole gateway is used up", ""},
+		{"cooling", dev, portal.Explanation{By: portal.ByCooling}, "each of its deployments failed lately", "/ui/models/claude"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(c.name, func(t *testing.T) {
+			answer = c.answer
 			b := r.as(c.who)
-			path := "/ui/keys/" + c.key + "/check?model=" + url.QueryEscape(c.model)
+			path := "/ui/keys/" + k.Key.ID + "/check?model=claude"
 			part := b.part(path).page(200)
-			has(t, part, c.want)
+			has(t, part, c.say)
 			if part.Find("#check").Length() != 1 {
 				t.Error("the part has no id check")
 			}
-			has(t, b.get(path).page(200), c.want)
+			href, _ := part.Find("#check [role=status] a").Attr("href")
+			if c.href == "" && href != "" || !strings.Contains(href, c.href) {
+				t.Errorf("it leads to %q", href)
+			}
+			has(t, b.get(path).page(200), c.say)
 		})
+	}
+	if res := r.as(other).part("/ui/keys/" + k.Key.ID + "/check?model=claude"); res.status != http.StatusNotFound {
+		t.Errorf("a stranger asks about a foreign key: %d", res.status)
 	}
 }
 

@@ -35,10 +35,13 @@ func (h *Handlers) logDetail(c *fiber.Ctx, id string) (*logs.Detail, error) {
 	l := h.locale(c)
 	out := &logs.Detail{
 		ID: r.ID, Back: link(h.url("/ui/logs"), queryOf(c), "log", ""), OK: r.Status == statusSuccess, Status: statusText(l, &r.SpendRow),
-		At: h.locale(c).Minute(r.StartedAt.Time), Facts: h.logFacts(l, r), Timeline: timeline(l, &r.SpendRow), BodyURL: h.url("/ui/logs/" + url.PathEscape(r.ID) + "/body"),
+		At: l.Minute(r.StartedAt.Time), Facts: h.logFacts(l, r), Timeline: timeline(l, &r.SpendRow), BodyURL: h.url("/ui/logs/" + url.PathEscape(r.ID) + "/body"),
 	}
 	if r.Status != statusSuccess && r.ErrorCode != "" {
 		out.Error = failureWords(r.HTTPStatus, r.ErrorCode)
+		if r.KeyAlias != "" && r.ModelGroup != "" && r.DeploymentID == "" { // refused here, before any provider was asked
+			out.CheckURL = h.keyURL(r.KeyID, "/check?model="+url.QueryEscape(r.ModelGroup)+"#check")
+		}
 	}
 	return out, nil
 }

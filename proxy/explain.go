@@ -1,0 +1,56 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+
+	"gatehouse/models"
+	"gatehouse/proxy/budget"
+	"gatehouse/proxy/keyring"
+	"gatehouse/proxy/limit"
+	"gatehouse/proxy/policy"
+)
+
+// Answer is what would become of a call at this moment: at most one of its parts is set, and none means that it passes.
+type Answer struct {
+	Rule    *policy.Refusal   // a block, an end, a list of models
+	Rate    *limit.Refused    // a rate, or calls in parallel
+	Budget  *budget.Exhausted // a budget that is used up
+	Cooling bool              // every deployment of the model is left alone after failures
+}
+
+// Explain says whether a call of this grant for a model would pass, by the rules that serve it and in their order. It books
+// nothing and calls nobody; the end user of a call and its size are not known here.
+func (p *Plane) Explain(ctx context.Context, g *keyring.Grant, model string) Answer {
+	c := &call{p: p, cfg: p.cfg.Load(), s: acquireScratch(), start: p.Now(), n: 1, inTok: -1, snap: p.Ring.Snapshot(), grant: g, asked: model}
+	defer releaseScratch(c.s)
+	verdict, refused := policy.Check(c.snap, g, policy.Call{Model: model, Now: c.start.UnixMicro()})
+	if refused != nil {
+		return Answer{Rule: refused}
+	}
+	c.group, c.match = verdict.Model, verdict.Match
+	slot, err := p.Limits.Take(ctx, c.rateWants(), 1)
+	var full *limit.Refused
+	if errors.As(err, &full) {
+		return Answer{Rate: full}
+	}
+	if err == nil {
+		slot.Cancel()
+	}
+	if ask, f := c.estimate(c.match.Deployments); f == nil && ask.Pricing != budget.Free {
+		for _, w := range c.budgetWants() {
+			s := p.Budget.State(w.Scope)
+			if w.Cap.Set && int64(s.Spent+s.Held) >= w.Cap.N {
+				return Answer{Budget: &budget.Exhausted{
+					Level: w.Level, Scope: w.Scope, ID: w.ID, Of: w.Of, Model: w.Model, Limit: models.Nano(w.Cap.N), Spent: s.Spent, Held: s.Held, ResetsAt: s.ResetsAt,
+				}}
+			}
+		}
+	}
+	for _, d := range c.match.Deployments {
+		if s := p.Router.Status(d.ID); !s.Sick && s.CoolFor <= 0 {
+			return Answer{}
+		}
+	}
+	return Answer{Cooling: true}
+}
