@@ -34,6 +34,7 @@ import (
 	"gatehouse/proxy/price"
 	"gatehouse/proxy/route"
 	"gatehouse/proxy/spend"
+	"gatehouse/proxy/tokens"
 )
 
 // Options are what main hands over.
@@ -121,6 +122,8 @@ func Run(ctx context.Context, opt Options) error {
 	p.stop = stop
 	defer stop()
 	defer p.close()
+	// Beside the rest of the start, which mostly waits for the database: no call is to wait for it, nor to share a core with it.
+	p.goRun(background, "vocabulary", func(context.Context) error { tokens.Warm(); return nil })
 	if err := p.build(ctx, background, cfg); err != nil {
 		p.handOver(cfg)
 		return err
@@ -237,7 +240,7 @@ func (p *process) openStore(ctx context.Context, cfg *config.Config) (*store.Sto
 	opt := store.Options{
 		Now: p.now, Log: p.log, Zone: cfg.LiteLLM.Timezone, MaxOpen: cfg.General.PoolLimit, DisableSpendLogs: cfg.General.NoSpendLogs,
 	}
-	if os.Getenv("GATEHOUSE_LOG_SQL") == "1" {
+	if os.Getenv(logStatements) == "1" {
 		opt.OnStatement = func(ctx context.Context, query string) {
 			p.log.LogAttrs(ctx, slog.LevelInfo, "statement", slog.String("sql", query))
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -16,13 +17,17 @@ const (
 	logBuffer = 64 << 10
 )
 
+// logStatements is the variable that has every SQL statement logged.
+const logStatements = "GATEHOUSE_LOG_SQL"
+
 // newLogger logs to out through a buffer, which is the caller's to close. A warning or an error waits for nothing and takes
-// everything before it along.
+// everything before it along; nor does any line where statements are logged, by someone who watches what happens when.
 func newLogger(c config.Log, out io.Writer) (*slog.Logger, *logLines) {
 	level := slog.LevelInfo
 	_ = level.UnmarshalText([]byte(c.Level)) // config has checked the word
 	o := &slog.HandlerOptions{Level: level}
 	l := newLogLines(out)
+	l.direct = os.Getenv(logStatements) == "1" || level <= slog.LevelDebug
 	if c.JSON {
 		return slog.New(urgent{slog.NewJSONHandler(l, o), l}), l
 	}
@@ -35,7 +40,7 @@ type logLines struct {
 
 	mu     sync.Mutex
 	buf    []byte
-	direct bool // closed: write at once
+	direct bool // write at once: closed, or as asked
 
 	wake, stop, stopped chan struct{}
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"gatehouse/app/config"
-	"gatehouse/proxy/tokens"
 )
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
@@ -30,7 +29,6 @@ func (p *process) serve(ctx context.Context, cfg *config.Config, ln *pacedListen
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(ln) }()
 	p.announce(cfg)
-	p.goRun(ctx, "vocabulary", func(ctx context.Context) error { warm(ctx); return nil })
 	select {
 	case err := <-failed:
 		return fmt.Errorf("%w: %w", errServer, err)
@@ -38,18 +36,6 @@ func (p *process) serve(ctx context.Context, cfg *config.Config, ln *pacedListen
 	}
 	p.drain(server, ln, cfg)
 	return nil
-}
-
-// warmAfter is how long the start leaves the machine to the first calls.
-const warmAfter = time.Second
-
-// warm loads what the first call would otherwise wait for, once the start is over.
-func warm(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(warmAfter):
-		tokens.Warm()
-	}
 }
 
 // closing is how long answers that are complete may take to reach their clients at the end.
