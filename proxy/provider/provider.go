@@ -41,6 +41,8 @@ const (
 	Compact     // of the Responses API
 	InputTokens // of the Responses API
 	PassThrough // a provider's own route, untranslated
+	Embed       // embeddings on a provider's own wire
+	CohereChat
 	ops
 )
 
@@ -49,7 +51,8 @@ func (o Op) String() string {
 	return [ops]string{
 		"acompletion", "atext_completion", "aembedding", "anthropic_messages", "count_tokens", "aresponses", "agenerate_content",
 		"agenerate_content_stream", "aconverse", "aconverse_stream", "aimage_generation", "aimage_edit", "aimage_variation", "atranscription",
-		"atranslation", "aspeech", "amoderation", "arerank", "acompact_responses", "input_tokens", "pass_through_endpoint",
+		"atranslation", "aspeech", "amoderation", "arerank", "acompact_responses", "input_tokens", "pass_through_endpoint", "aembedding",
+		"achat",
 	}[o]
 }
 
@@ -98,6 +101,7 @@ type Edits struct {
 	Op         Op
 	Model      string // at the provider
 	Stream     bool
+	Beta       string   // the client's anthropic-beta header
 	DropParams bool     // unsupported parameters are dropped and not refused
 	Allowed    []string // parameters that pass although the provider is not known to support them
 }

@@ -1,0 +1,55 @@
+package chat
+
+import (
+	"slices"
+
+	"gatehouse/proxy/provider"
+	"gatehouse/proxy/wire"
+)
+
+// Policy is what a call wants done about parameters that its provider does not take.
+type Policy struct {
+	Provider string // in messages
+	Drop     bool
+	Allowed  []string
+}
+
+// harmless are values that ask for what every provider does anyway.
+func harmless(name string, raw []byte) bool {
+	switch name {
+	case "n":
+		n, ok := wire.Int(raw)
+		return ok && n == 1
+	case "logprobs":
+		return string(raw) == "false"
+	case "presence_penalty", "frequency_penalty":
+		n, ok := wire.Int(raw)
+		return ok && n == 0
+	case "logit_bias":
+		return string(wire.Compact(raw)) == "{}"
+	}
+	return false
+}
+
+// Unsupported refuses a parameter, unless it is absent, asks for nothing, is allowed, or is to be dropped.
+func (p Policy) Unsupported(name string, raw []byte) error {
+	if wire.Null(raw) || p.Drop || slices.Contains(p.Allowed, name) || harmless(name, raw) {
+		return nil
+	}
+	return &provider.UnsupportedParam{Name: name, Provider: p.Provider}
+}
+
+// Budget is the thinking budget for reasoning_effort, in tokens (LiteLLM's figures); 0 when the word has none.
+func Budget(effort string) int64 {
+	switch effort {
+	case "minimal":
+		return 512
+	case "low":
+		return 1024
+	case "medium":
+		return 2048
+	case "high", "xhigh", "max":
+		return 4096
+	}
+	return 0
+}
