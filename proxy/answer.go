@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/models"
 	"gatehouse/proxy/provider"
+	"gatehouse/proxy/provider/bedrock"
 	"gatehouse/proxy/provider/openai"
 	"gatehouse/proxy/route"
 	"gatehouse/proxy/spend"
@@ -55,6 +56,7 @@ func (c *call) finishPlain(body []byte) route.Outcome {
 		if err := a.Parse(s.other); err != nil {
 			return c.unreadable(err)
 		}
+		e.tier = or(e.tier, a.ServiceTier())
 	case c.wire == provider.Anthropic:
 		usage = wire.ReadAnthropicUsage(a.UsageRaw())
 	}
@@ -233,6 +235,8 @@ func events(resp *provider.Response) stream.Source {
 	switch strings.ToLower(strings.TrimSpace(kind)) {
 	case "text/event-stream":
 		return &resp.Body
+	case bedrock.ContentType:
+		return bedrock.NewEventStream(&resp.Body)
 	}
 	return nil
 }

@@ -7,6 +7,10 @@ import (
 	"gatehouse/proxy/inbound/responses"
 	"gatehouse/proxy/provider"
 	"gatehouse/proxy/provider/anthropic"
+	"gatehouse/proxy/provider/bedrock"
+	"gatehouse/proxy/provider/chat"
+	"gatehouse/proxy/provider/cohere"
+	"gatehouse/proxy/provider/gemini"
 	"gatehouse/proxy/stream"
 	"gatehouse/proxy/wire"
 )
@@ -27,6 +31,9 @@ type bridge interface {
 func (c *call) bridgeTo(t *provider.Target) (bridge, provider.Op, error) {
 	if c.speaks(t, c.op) {
 		return nil, c.op, nil
+	}
+	if c.op == provider.Embedding {
+		return c.fromEmbedding()
 	}
 	in, err := c.toChat(t)
 	if err != nil {
@@ -52,7 +59,7 @@ func (c *call) toChat(t *provider.Target) (bridge, error) {
 	case provider.Chat:
 		return nil, nil //nolint:nilnil // no bridge is needed
 	case provider.Messages:
-		return &anthropic.ToChat{ID: c.id, InputTokens: c.inTok, KeepThinking: t.KeepThinking}, nil
+		return &anthropic.ToChat{ID: c.id, InputTokens: c.inTok, KeepThinking: t.KeepThinking || !c.speaks(t, provider.Chat)}, nil
 	case provider.Responses:
 		return &responses.ToChat{
 			ID: c.sealID(""), CallID: c.id, Now: c.p.Now, DropParams: c.dropsParams(),
@@ -65,13 +72,49 @@ func (c *call) toChat(t *provider.Target) (bridge, error) {
 
 // fromChat is the way from chat completions to the provider's wire.
 func (c *call) fromChat(t *provider.Target) (bridge, provider.Op, error) {
-	allowed := slices.Concat(c.allowed, t.Allowed)
+	policy := chat.Policy{Drop: c.dropsParams(), Allowed: slices.Concat(c.allowed, t.Allowed)}
 	switch c.sent.wire {
 	case provider.Anthropic:
-		return &anthropic.FromChat{Now: c.p.Now, ID: c.id, DropParams: c.dropsParams(), Allowed: allowed}, provider.Messages, nil
-	default:
-		return nil, c.op, provider.ErrNoSuchOp
+		return &anthropic.FromChat{Now: c.p.Now, ID: c.id, DropParams: policy.Drop, Allowed: policy.Allowed}, provider.Messages, nil
+	case provider.Gemini:
+		policy.Provider = "Gemini"
+		op := provider.Generate
+		if c.stream {
+			op = provider.StreamGenerate
+		}
+		return &gemini.FromChat{Now: c.p.Now, ID: c.id, Policy: policy}, op, nil
+	case provider.BedrockConverse:
+		policy.Provider = "Bedrock"
+		op := provider.Converse
+		if c.stream {
+			op = provider.ConverseStream
+		}
+		return &bedrock.FromChat{Now: c.p.Now, ID: c.id, Policy: policy, Fetch: c.fetch}, op, nil
+	case provider.Cohere:
+		policy.Provider = "Cohere"
+		return &cohere.FromChat{Now: c.p.Now, ID: c.id, Stream: c.stream, Policy: policy}, provider.CohereChat, nil
+	case provider.OpenAI:
 	}
+	return nil, c.op, provider.ErrNoSuchOp
+}
+
+// fromEmbedding is the way from OpenAI's embeddings to the provider's.
+func (c *call) fromEmbedding() (bridge, provider.Op, error) {
+	switch c.sent.wire {
+	case provider.Gemini:
+		return &gemini.FromEmbedding{Vertex: c.sent.target.Deployment.Provider == gemini.Vertex}, provider.Embed, nil
+	case provider.BedrockConverse:
+		return &bedrock.FromEmbedding{}, provider.Embed, nil
+	case provider.Cohere:
+		return &cohere.FromEmbedding{}, provider.Embed, nil
+	case provider.OpenAI, provider.Anthropic:
+	}
+	return nil, c.op, provider.ErrNoSuchOp
+}
+
+// fetch gets what a URL in a prompt points to, for providers that take bytes alone.
+func (c *call) fetch(url string) (mediaType string, data []byte, err error) {
+	return c.p.fetcher.Get(url, c.deadline) //nolint:wrapcheck // fit for the caller
 }
 
 // chain is two bridges: from the client's wire to chat, and on to the provider's.

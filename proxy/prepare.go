@@ -138,8 +138,16 @@ func (c *call) edit(body *wire.Request, op provider.Op) error {
 		askUsage(body)
 	}
 	return t.Provider.Edit(t, body, &provider.Edits{ //nolint:wrapcheck // its text is for the caller as it is
-		Op: op, Model: c.sent.model, Stream: c.stream, DropParams: c.dropsParams(), Allowed: slices.Concat(c.allowed, t.Allowed),
+		Op: op, Model: c.sent.model, Stream: c.stream, Beta: c.beta(), DropParams: c.dropsParams(), Allowed: slices.Concat(c.allowed, t.Allowed),
 	})
+}
+
+// beta is what a client of Anthropic's wire switches on.
+func (c *call) beta() string {
+	if c.wire != provider.Anthropic || c.sent.wire == provider.Anthropic {
+		return "" // its header goes up as it is
+	}
+	return string(c.ctx.Request.Header.Peek("Anthropic-Beta"))
 }
 
 func (c *call) dropsParams() bool { return c.dropParams || c.sent.target.DropParams }

@@ -26,6 +26,9 @@ import (
 	"gatehouse/proxy/price"
 	"gatehouse/proxy/provider"
 	"gatehouse/proxy/provider/anthropic"
+	"gatehouse/proxy/provider/bedrock"
+	"gatehouse/proxy/provider/cohere"
+	"gatehouse/proxy/provider/gemini"
 	"gatehouse/proxy/provider/openai"
 	"gatehouse/proxy/route"
 	"gatehouse/proxy/spend"
@@ -150,6 +153,7 @@ type Plane struct {
 	handler   fasthttp.RequestHandler
 	client    *provider.Client
 	transport provider.Transport
+	fetcher   *provider.Fetcher
 	targets   *provider.Registry
 	watcher   *stream.Watcher
 	master    *keyring.Grant
@@ -182,6 +186,7 @@ func New(d Deps) (*Plane, error) {
 		master: keyring.NewMaster(masterAlias),
 	}
 	p.transport = p.client
+	p.fetcher = provider.NewFetcher(checked, d.TLS)
 	p.targets = provider.NewRegistry(provider.RegistryOptions{
 		Client: p.client, Providers: providers, Trusted: d.Dial, Checked: checked, Log: d.Log,
 	})
@@ -191,12 +196,21 @@ func New(d Deps) (*Plane, error) {
 	return p, nil
 }
 
-// providers finds a provider by its prefix.
-func providers(name string) provider.Provider {
-	if name == anthropic.Name {
+// providers finds a deployment's provider by its prefix. Some offer OpenAI's wire beside their own, under a base of its own.
+func providers(d *models.Deployment) provider.Provider {
+	compatible := strings.Contains(d.APIBase, "/openai") || strings.Contains(d.APIBase, "/compatibility/")
+	switch name := d.Provider; {
+	case name == anthropic.Name:
 		return anthropic.New()
+	case compatible:
+	case name == gemini.Studio, name == gemini.Vertex:
+		return gemini.New(name)
+	case name == bedrock.Name:
+		return bedrock.New()
+	case name == "cohere", name == "cohere_chat":
+		return cohere.New()
 	}
-	if v := openai.New(name); v != nil {
+	if v := openai.New(d.Provider); v != nil {
 		return v
 	}
 	return nil

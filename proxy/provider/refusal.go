@@ -141,7 +141,9 @@ func ReadRefusal(resp *Response) *Refusal {
 		body = body[:maxErrorBody]
 	}
 	r := ParseRefusal(resp.Status(), body)
-	r.RetryAfter = retryAfter(&resp.Header)
+	if wait := retryAfter(&resp.Header); wait > 0 {
+		r.RetryAfter = wait
+	}
 	if v := resp.Header.Peek("X-Amzn-Errortype"); r.Type == "" && len(v) > 0 {
 		kind, _, _ := strings.Cut(string(v), ":")
 		r.Type = kind
@@ -213,6 +215,14 @@ func (r *Refusal) read(body []byte) {
 	r.Type, r.Code, r.Param = text("type"), text("code"), text("param")
 	if status := text("status"); r.Type == "" && status != "" { // Google: "status":"RESOURCE_EXHAUSTED","code":429
 		r.Type, r.Code = status, ""
+	}
+	if i := o.Find("details"); i >= 0 {
+		wire.EachElement(o.Raw(i), func(e []byte) { // google.rpc.RetryInfo
+			delay, _ := wire.String(wire.Lookup(e, "retryDelay"))
+			if d, err := time.ParseDuration(delay); err == nil && d > 0 && d < 1e7*time.Second {
+				r.RetryAfter = d
+			}
+		})
 	}
 	if i := o.Find("innererror"); i >= 0 {
 		if inner, _ := wire.String(wire.Lookup(o.Raw(i), "code")); inner == "ResponsibleAIPolicyViolation" {

@@ -17,9 +17,9 @@ import (
 // Registry makes deployments ready and remembers them while they stay the same. Safe for concurrent use.
 type Registry struct {
 	client    *Client
-	providers func(name string) Provider // nil for a name that is not known
-	trusted   Dialer                     // for deployments of config.yaml, which may name any address
-	checked   Dialer                     // for deployments made through the API
+	providers func(*models.Deployment) Provider // nil for one that is not known
+	trusted   Dialer                            // for deployments of config.yaml, which may name any address
+	checked   Dialer                            // for deployments made through the API
 	log       *slog.Logger
 
 	mu    sync.RWMutex
@@ -35,7 +35,7 @@ type entry struct {
 // RegistryOptions are the parts of a Registry. All of them are needed.
 type RegistryOptions struct {
 	Client    *Client
-	Providers func(name string) Provider
+	Providers func(*models.Deployment) Provider
 	Trusted   Dialer
 	Checked   Dialer
 	Log       *slog.Logger
@@ -81,7 +81,7 @@ func (r *Registry) Forget(keep func(id string) bool) {
 }
 
 func (r *Registry) make(d *models.Deployment) (*Target, error) {
-	p := r.providers(d.Provider)
+	p := r.providers(d)
 	if p == nil {
 		return nil, fmt.Errorf("provider %q has no upstream here", d.Provider)
 	}

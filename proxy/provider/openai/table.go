@@ -33,7 +33,7 @@ var vendors = map[string]vendor{
 	"custom_openai": {display: "this provider", noKey: true, quirks: nativeResponses | takesThinking},
 	"litellm_proxy": {display: "the proxy", noKey: true, quirks: nativeResponses | takesThinking},
 	"azure":         {display: "Azure OpenAI", header: "Api-Key", quirks: azurePaths | reasoningCap | nativeResponses},
-	// Gemini and Bedrock offer OpenAI's wire beside their own; Cohere does under /compatibility.
+	// These offer OpenAI's wire beside their own, under a base that says so.
 	"gemini":       {display: "Gemini", base: "https://generativelanguage.googleapis.com/v1beta/openai"},
 	"bedrock":      {display: "Bedrock", base: "https://bedrock-runtime.{region}.amazonaws.com/openai/v1", quirks: regionInHost},
 	"cohere":       {display: "Cohere", base: "https://api.cohere.ai/compatibility/v1"},
