@@ -25,6 +25,7 @@ import (
 	"gatehouse/app/control"
 	"gatehouse/app/hooks"
 	"gatehouse/app/seal"
+	"gatehouse/app/sso"
 	"gatehouse/models"
 	"gatehouse/models/fault"
 	"gatehouse/models/store"
@@ -43,6 +44,7 @@ type Options struct {
 	Env       []string
 	Version   string
 	Out, Err  io.Writer
+	Endpoints sso.Endpoints // where Google, Entra and Graph are; the zero value outside of tests
 }
 
 // CheckConfig prints what is wrong with the configuration and gives the exit status.
@@ -78,6 +80,7 @@ type process struct {
 	router   *route.Router
 	plane    *proxy.Plane
 	services *control.Services
+	sso      atomic.Pointer[sso.Service]
 	health   *health
 	metrics  *metrics // nil: off
 	replicas *replicas
@@ -378,6 +381,9 @@ func (p *process) reload() error {
 	p.cfg.Store(cfg)
 	policy := control.PolicyOf(cfg, p.master)
 	p.policy.Store(&policy)
+	if err := p.openSSO(cfg); err != nil {
+		return err
+	}
 	p.ring.SetDeployments(cfg.Models)
 	p.ring.SetAliases(aliasesOf(cfg.Router.Aliases))
 	p.router.SetSettings(settings)

@@ -15,6 +15,9 @@ import (
 
 // controlApp is the control plane's half of the server: the admin API, its pages, and the portal.
 func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
+	if err := p.openSSO(cfg); err != nil {
+		return nil, err
+	}
 	ip := clientIP(p.cfg.Load)
 	o := web.Options{Log: p.log, Now: p.now, BaseURL: cfg.Server.BaseURL, RootPath: cfg.Server.RootPath, ClientIP: ip, Guard: p.health.Guard}
 	if cfg.UI.LogoutURL != "" {
@@ -30,6 +33,7 @@ func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
 	pages := portal.New(portal.Options{
 		Services: p.services, Sessions: sessions, Web: o, Policy: p.policy.Load, Version: p.opt.Version, Log: p.log, Now: p.now,
 		APIBase: p.apiBase, Healthy: func() bool { _, ready := p.health.Readiness(); return ready },
+		SSO: p.sso.Load, PublicBase: p.publicBase,
 	})
 	o.ErrorPage = pages.ErrorPage
 	app := web.New(o)
@@ -65,13 +69,7 @@ func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
 }
 
 // apiBase is what clients put as their base URL.
-func (p *process) apiBase(c *fiber.Ctx) string {
-	s := p.cfg.Load().Server
-	if s.BaseURL != "" {
-		return s.BaseURL + s.RootPath + "/v1"
-	}
-	return "http://" + string(c.Context().Host()) + s.RootPath + "/v1"
-}
+func (p *process) apiBase(c *fiber.Ctx) string { return p.publicBase(c) + "/v1" }
 
 func (p *process) uiSettings() api.UISettings {
 	c := p.cfg.Load()

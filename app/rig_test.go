@@ -30,18 +30,25 @@ type rig struct {
 // newRig builds the program on SQLite with a config file.
 func newRig(t *testing.T, yaml string) *rig {
 	t.Helper()
+	return newRigWith(t, yaml, Options{})
+}
+
+// newRigWith is newRig with further environment variables and endpoints.
+func newRigWith(t *testing.T, yaml string, opt Options) *rig {
+	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "config.yaml")
 	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	o := config.Overrides{ConfigPath: path, DataDir: dir}
-	env := []string{"LITELLM_MASTER_KEY=" + rigMaster, "UI_USERNAME=admin", "UI_PASSWORD=password-of-the-rig"}
+	env := append([]string{"LITELLM_MASTER_KEY=" + rigMaster, "UI_USERNAME=admin", "UI_PASSWORD=password-of-the-rig"}, opt.Env...)
 	cfg, report := config.Start(o, env)
 	if err := report.Err(); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{opt: Options{Overrides: o, Env: env, Version: "test", Out: io.Discard, Err: io.Discard}, log: slog.New(slog.DiscardHandler), now: time.Now}
+	opt.Overrides, opt.Env, opt.Version, opt.Out, opt.Err = o, env, "test", io.Discard, io.Discard
+	p := &process{opt: opt, log: slog.New(slog.DiscardHandler), now: time.Now}
 	p.cfg.Store(cfg)
 	if err := p.masterKey(cfg); err != nil {
 		t.Fatal(err)

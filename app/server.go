@@ -171,19 +171,11 @@ func listen(ctx context.Context, s config.Server, now func() time.Time) (*pacedL
 // clientIP gives the caller's address: the peer, or behind a trusted proxy the right-most address of X-Forwarded-For that
 // is not itself a trusted proxy.
 func clientIP(cfg func() *config.Config) func(*fiber.Ctx) string {
-	trusted := func(c *config.Config, ip netip.Addr) bool {
-		for _, p := range c.Server.TrustedProxies {
-			if p.Contains(ip.Unmap()) {
-				return true
-			}
-		}
-		return false
-	}
 	return func(ctx *fiber.Ctx) string {
 		c := cfg()
 		peer := ctx.Context().RemoteIP().String()
 		ip, err := netip.ParseAddr(peer)
-		if err != nil || !c.General.UseXForwardedFor || !trusted(c, ip) {
+		if err != nil || !c.General.UseXForwardedFor || !trustedProxy(c, ip) {
 			return peer
 		}
 		hops := strings.Split(ctx.Get(fiber.HeaderXForwardedFor), ",")
@@ -192,10 +184,20 @@ func clientIP(cfg func() *config.Config) func(*fiber.Ctx) string {
 			if err != nil {
 				break
 			}
-			if !trusted(c, hop) {
+			if !trustedProxy(c, hop) {
 				return hop.String()
 			}
 		}
 		return peer
 	}
+}
+
+// trustedProxy says whether what this peer forwards counts.
+func trustedProxy(c *config.Config, peer netip.Addr) bool {
+	for _, p := range c.Server.TrustedProxies {
+		if p.Contains(peer.Unmap()) {
+			return true
+		}
+	}
+	return false
 }

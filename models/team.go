@@ -17,6 +17,8 @@ type Team struct {
 	MemberKeyDuration    *string  `gorm:"column:team_member_key_duration"`
 	MemberPermissions    *Strings `gorm:"column:team_member_permissions"` // nil = every key route
 
+	ExternalID string // what a SCIM client calls this group
+
 	Metadata JSON
 	Extra    JSON
 	Audit    `gorm:"embedded"`

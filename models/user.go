@@ -9,6 +9,8 @@ type User struct {
 	PasswordHash string  // PHC string; empty = cannot sign in by password
 	SSOUserID    *string `gorm:"column:sso_user_id"`
 	SSOIssuer    string  `gorm:"column:sso_issuer"`
+	SSOSubject   string  `gorm:"column:sso_subject"` // the provider's own id (sub); "" = it told none
+	ExternalID   string  // what a SCIM client calls this person
 	Blocked      bool
 
 	Models   Strings

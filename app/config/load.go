@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	_ "time/tzdata" // litellm_settings.timezone must work on a machine without a zone database
 
 	"gatehouse/app/hooks"
@@ -174,6 +175,8 @@ func (l *loader) server() {
 	}
 	if root := l.variable("SERVER_ROOT_PATH"); !root.isNull() {
 		s.RootPath = l.rootPath(root)
+		// Some write the prefix into both; it is never doubled.
+		s.BaseURL = strings.TrimSuffix(s.BaseURL, s.RootPath)
 	}
 	s.DocsURL = l.textOr(l.variable("DOCS_URL"), may, "/")
 	s.RedocURL = l.textOr(l.variable("REDOC_URL"), may, "/redoc")

@@ -258,7 +258,7 @@ func (l *Login) rehash(ctx context.Context, pw string, user *models.User) {
 // allowed asks whether a person who proved themselves may use the portal, and gives PROXY_ADMIN_ID its role.
 func (l *Login) allowed(ctx context.Context, user *models.User, method string) (*SignedIn, error) {
 	if user.Blocked {
-		return nil, fault.New(fault.Forbidden, "Your account is blocked.").WithType("auth_error").WithParam("blocked")
+		return nil, errBlocked()
 	}
 	p := l.policy()
 	if p.UI.AdminID != "" && user.ID == p.UI.AdminID && user.Role != models.RoleAdmin {
@@ -267,10 +267,22 @@ func (l *Login) allowed(ctx context.Context, user *models.User, method string) (
 		}
 		user.Role = models.RoleAdmin
 	}
-	if p.UI.AccessMode == config.AccessAdminOnly && !user.Role.IsAdmin() {
-		return nil, fault.Newf(fault.Unauthenticated, "User not allowed to access proxy. User role=%s, proxy mode=admin_only", user.Role).WithType("auth_error")
+	if err := l.admits(user); err != nil {
+		return nil, err
 	}
 	return &SignedIn{UserID: user.ID, Role: user.Role, Method: method}, nil
+}
+
+func errBlocked() error {
+	return fault.New(fault.Forbidden, "Your account is blocked.").WithType("auth_error").WithParam("blocked")
+}
+
+// admits says whether ui_access_mode lets a person of this role in.
+func (b *base) admits(user *models.User) error {
+	if p := b.policy(); p.UI.AccessMode != config.AccessAdminOnly || user.Role.IsAdmin() || p.UI.AdminID != "" && user.ID == p.UI.AdminID {
+		return nil
+	}
+	return fault.Newf(fault.Unauthenticated, "User not allowed to access proxy. User role=%s, proxy mode=admin_only", user.Role).WithType("auth_error")
 }
 
 // signedIn forgets the failures, remembers the network and writes the audit row.

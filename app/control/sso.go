@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"gatehouse/app/access"
-	"gatehouse/app/config"
 	"gatehouse/models"
 	"gatehouse/models/fault"
 	"gatehouse/models/store"
@@ -30,16 +29,7 @@ func ssoRefused(format string, args ...any) error {
 // pair alone; others are bound at the first sign-in, and lose their password and sessions then, since whoever set them
 // may be somebody else. Errors: Unauthenticated, Forbidden for a blocked person; an error is never a sign-in.
 func (u *Users) SignInSSO(ctx context.Context, who access.Actor, p SSOProfile) (*SignedIn, error) {
-	if p.Subject == "" && p.Email == "" {
-		return nil, ssoRefused("The provider named neither an id nor an email for you.")
-	}
-	if p.Subject == "" {
-		if p.EmailVerified == nil || !*p.EmailVerified {
-			return nil, ssoRefused("The provider named no id for you, and did not verify your email.")
-		}
-		p.Subject = strings.ToLower(p.Email)
-	}
-	if err := u.checkDomain(p.Email); err != nil {
+	if err := u.acceptable(&p); err != nil {
 		return nil, err
 	}
 	actor := ssoActor(who)
@@ -50,7 +40,7 @@ func (u *Users) SignInSSO(ctx context.Context, who access.Actor, p SSOProfile) (
 			return err
 		}
 		if user.Blocked {
-			return fault.New(fault.Forbidden, "Your account is blocked.").WithType("auth_error").WithParam("blocked")
+			return errBlocked()
 		}
 		return u.syncTeams(ctx, tx, actor, user.ID, &p)
 	})
@@ -65,14 +55,32 @@ func (u *Users) SignInSSO(ctx context.Context, who access.Actor, p SSOProfile) (
 	return login.signedIn(ctx, who, deref(user.Email), network(who.IP), in)
 }
 
-// checkDomain compares exactly, without regard to case.
-func (u *Users) checkDomain(email string) error {
+// acceptable refuses a profile that names nobody, or somebody from elsewhere. Without an id the verified email is one.
+func (u *Users) acceptable(p *SSOProfile) error {
+	if p.Subject == "" && p.Email == "" {
+		return ssoRefused("The provider named neither an id nor an email for you.")
+	}
+	if p.Subject == "" {
+		if p.EmailVerified == nil || !*p.EmailVerified {
+			return ssoRefused("The provider named no id for you, and did not verify your email.")
+		}
+		p.Subject = strings.ToLower(p.Email)
+	}
+	return u.checkDomain(p)
+}
+
+// checkDomain compares exactly, without regard to case. An address that the provider says it has not verified may be
+// anybody's, so it is of no domain.
+func (u *Users) checkDomain(p *SSOProfile) error {
 	allowed := u.policy().SSO.AllowedDomains
 	if len(allowed) == 0 {
 		return nil
 	}
-	domain := strings.ToLower(email[strings.LastIndex(email, "@")+1:])
-	if email != "" && slices.Contains(allowed, domain) {
+	domain := strings.ToLower(p.Email[strings.LastIndex(p.Email, "@")+1:])
+	if p.EmailVerified != nil && !*p.EmailVerified {
+		return ssoRefused("The provider has not verified your email, and this gateway admits certain email domains only.")
+	}
+	if p.Email != "" && slices.Contains(allowed, domain) {
 		return nil
 	}
 	return ssoRefused("The email domain=%s, is not an allowed email domain=%s", domain, quoteList(allowed))
@@ -80,7 +88,18 @@ func (u *Users) checkDomain(email string) error {
 
 // ssoUser finds the row, binding it if it was not bound, or makes it.
 func (u *Users) ssoUser(ctx context.Context, tx *store.Store, actor access.Actor, p *SSOProfile) (*models.User, error) {
-	user, err := tx.UserBySSO(ctx, p.Issuer, p.Subject)
+	user, err := tx.UserBySubject(ctx, p.Issuer, p.Sub)
+	if !absent(err) {
+		return user, err
+	}
+	user, err = tx.UserBySSO(ctx, p.Issuer, p.Subject)
+	if err == nil && p.Sub != "" {
+		if user.SSOSubject != "" { // the name was given to somebody else meanwhile
+			return nil, ssoRefused("Another person's account has this name. Ask your admin.")
+		}
+		user.SSOSubject = p.Sub
+		return user, tx.SetUser(ctx, user.ID, map[string]any{"sso_subject": p.Sub})
+	}
 	if !absent(err) {
 		return user, err
 	}
@@ -135,7 +154,7 @@ func (u *Users) mayLink(user *models.User, p *SSOProfile) bool {
 
 func (u *Users) bind(ctx context.Context, tx *store.Store, actor access.Actor, user *models.User, p *SSOProfile) error {
 	before := *user
-	user.SSOIssuer, user.SSOUserID, user.PasswordHash = p.Issuer, &p.Subject, ""
+	user.SSOIssuer, user.SSOUserID, user.SSOSubject, user.PasswordHash = p.Issuer, &p.Subject, p.Sub, ""
 	if user.Email == nil && p.Email != "" {
 		user.Email = &p.Email
 		if err := u.checkEmailFree(ctx, tx, user); err != nil {
@@ -204,7 +223,7 @@ func (u *Users) ssoCreate(ctx context.Context, tx *store.Store, actor access.Act
 	if err != nil {
 		return nil, err
 	}
-	user.SSOIssuer, user.SSOUserID = p.Issuer, &p.Subject
+	user.SSOIssuer, user.SSOUserID, user.SSOSubject = p.Issuer, &p.Subject, p.Sub
 	return user, tx.UpdateUser(ctx, user)
 }
 
@@ -213,93 +232,4 @@ func clipRunes(s string, most int) string {
 		return string(r[:most])
 	}
 	return s
-}
-
-// syncTeams adds the person to the teams of their groups, making teams where the operator said how they should be, and
-// (sso_team_sync: full) takes them out of those teams that only a group had put them into.
-func (u *Users) syncTeams(ctx context.Context, tx *store.Store, actor access.Actor, userID string, p *SSOProfile) error {
-	sync := u.policy().Gatehouse.SSOTeamSync
-	if sync == config.SyncOff || !p.GroupsKnown {
-		return nil
-	}
-	rows, err := tx.MembershipsOfUsers(ctx, userID)
-	if err != nil {
-		return err
-	}
-	in := map[string]bool{}
-	for i := range rows {
-		in[rows[i].TeamID] = true
-	}
-	wanted := map[string]bool{}
-	for _, g := range p.Groups {
-		if g.ID == "" || wanted[g.ID] || checkID("team_id", g.ID) != nil {
-			continue
-		}
-		wanted[g.ID] = true
-		if in[g.ID] {
-			continue
-		}
-		known, err := u.ssoTeam(ctx, tx, actor, g, p.CreateTeams)
-		if err != nil {
-			return err
-		}
-		if !known {
-			continue
-		}
-		if err := u.join(ctx, tx, actor, g.ID, userID, models.TeamMember, Opt[models.Nano]{}); err != nil {
-			return err
-		}
-	}
-	if sync != config.SyncFull {
-		return nil
-	}
-	for i := range rows {
-		if !wanted[rows[i].TeamID] && rows[i].CreatedBy == actor.Name() {
-			if err := u.leave(ctx, tx, actor, &rows[i].Membership); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// ssoTeam says whether a group's team exists, making it if it should.
-func (u *Users) ssoTeam(ctx context.Context, tx *store.Store, actor access.Actor, g SSOGroup, create bool) (bool, error) {
-	_, err := tx.Team(ctx, g.ID)
-	if !absent(err) {
-		return err == nil, err
-	}
-	d := u.policy().LiteLLM.DefaultTeam
-	if d == nil && !create || g.ID == models.UISessionTeam {
-		return false, nil
-	}
-	in := NewTeam{ID: g.ID}
-	if g.Name != "" {
-		in.Alias = Some(cleanName(g.Name))
-	}
-	if d != nil {
-		if len(d.Other) > 0 {
-			text, err := json.Marshal(d.Other)
-			if err != nil {
-				return false, fmt.Errorf("encode default_team_params: %w", err)
-			}
-			if err := json.Unmarshal(text, &in.TeamFields); err != nil {
-				return false, fmt.Errorf("default_team_params: %w", err)
-			}
-		}
-		fill(&in.MaxBudget, d.MaxBudget)
-		fillText(&in.BudgetDuration, d.BudgetDuration.String())
-		fill(&in.TPMLimit, d.TPMLimit)
-		fill(&in.RPMLimit, d.RPMLimit)
-		fill(&in.MaxParallel, d.MaxParallel)
-		if d.Models != nil {
-			in.Models = Some(slices.Clone(d.Models))
-		}
-	}
-	if err := in.check(); err != nil {
-		return false, err
-	}
-	teams := Teams{base: u.base}
-	_, err = teams.insertTeam(ctx, tx, actor, in)
-	return err == nil, err
 }

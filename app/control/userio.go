@@ -128,14 +128,16 @@ type RoleInfo struct {
 type SSOProfile struct {
 	Provider      string // "google", "microsoft", "generic"
 	Issuer        string
-	Subject       string // the id claim
+	Subject       string // the id claim: what names the person here
+	Sub           string // the provider's own id, which it gives to nobody else; "" = it told none
 	Email         string
 	EmailVerified *bool // nil: the claim is absent
 	DisplayName   string
 	Role          models.Role // valid role claim, or ""
 	Groups        []SSOGroup
-	GroupsKnown   bool // the provider gave a group list, maybe empty
-	CreateTeams   bool // Microsoft service principal: groups are made as teams in any case
+	GroupsKnown   bool       // the provider gave a group list, maybe empty
+	CreateTeams   bool       // Microsoft service principal: groups are made as teams in any case
+	AppGroups     []SSOGroup // groups assigned to the app: they become teams whoever is in them
 }
 
 // SSOGroup is a group of the identity provider; Name may be empty.

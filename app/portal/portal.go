@@ -12,11 +12,11 @@ import (
 	"gatehouse/app/access"
 	"gatehouse/app/control"
 	"gatehouse/app/session"
+	"gatehouse/app/sso"
 	"gatehouse/app/web"
 	"gatehouse/models"
 	"gatehouse/models/fault"
 	"gatehouse/static"
-	"gatehouse/views/i18n"
 	"gatehouse/views/layout"
 	"gatehouse/views/ui"
 )
@@ -34,14 +34,11 @@ type Options struct {
 	APIBase func(*fiber.Ctx) string
 	// Healthy says whether calls can be served, for the sign-in page.
 	Healthy func() bool
-	// Provider is the SSO button of the sign-in page; nil when no provider is configured.
-	Provider func(i18n.Lang) *Provider
-}
-
-// Provider is how people sign in elsewhere.
-type Provider struct {
-	Name      string
-	Microsoft bool
+	// SSO signs people in through their provider; nil or without choices: by password alone.
+	SSO func() *sso.Service
+	// PublicBase is where browsers reach this gateway, for a request: PROXY_BASE_URL with SERVER_ROOT_PATH, else the
+	// request's own address.
+	PublicBase func(*fiber.Ctx) string
 }
 
 // Handlers serve the pages.

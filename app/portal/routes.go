@@ -29,9 +29,8 @@ func open(method, path string, handle fiber.Handler) page {
 
 // pages lists every URL of the portal. Order matters where a parameter could take a fixed word.
 func (h *Handlers) pages() []page {
-	return []page{
+	return append(h.ssoPages(), []page{
 		open(fiber.MethodGet, "/login", h.signInPage),
-		open(fiber.MethodGet, "/sso/key/generate", h.signInPage),
 		open(fiber.MethodGet, "/fallback/login", h.signInPage),
 		open(fiber.MethodPost, "/login", h.signIn),
 		open(fiber.MethodPost, "/logout", h.signOut),
@@ -137,7 +136,7 @@ func (h *Handlers) pages() []page {
 		get("/ui/settings", access.SettingsRead, h.settingsHome),
 		get("/ui/settings/:section", access.SettingsRead, h.settingsPage),
 		post("/ui/settings/:section/test/:id", access.HealthTest, h.settingsTest),
-	}
+	}...)
 }
 
 // Register puts the portal on the app. It panics on a page without an action that is not public.

@@ -32,21 +32,20 @@ func (h *Handlers) signInPage(c *fiber.Ctx) error {
 }
 
 func (h *Handlers) showSignIn(c *fiber.Ctx, status int, username, problem string) error {
+	return h.showSignInWith(c, status, auth.SignIn{Username: ui.Text{Value: username}, Error: problem})
+}
+
+// showSignInWith draws the sign-in page around what v says already.
+func (h *Handlers) showSignInWith(c *fiber.Ctx, status int, v auth.SignIn) error {
 	f := h.Frame(c)
 	next := c.Query("next")
 	if next == "" {
 		next = c.FormValue("next")
 	}
-	v := auth.SignIn{
-		Password: true, Action: h.url("/login"), Next: localNext(next), Username: ui.Text{Value: username}, Error: problem,
-		Days:    int64(h.opt.Policy().Gatehouse.InviteTTL.Hours() / 24),
-		Gateway: auth.Gateway{Known: true, Healthy: h.opt.Healthy(), APIBase: f.APIBase},
-	}
-	if h.opt.Provider != nil {
-		if p := h.opt.Provider(f.T); p != nil {
-			v.Providers = []auth.Provider{{Name: p.Name, Microsoft: p.Microsoft, Href: h.url("/sso/key/generate")}}
-		}
-	}
+	v.Password, v.Action, v.Next = true, h.url("/login"), localNext(next)
+	v.Days = int64(h.opt.Policy().Gatehouse.InviteTTL.Hours() / 24)
+	v.Gateway = auth.Gateway{Known: true, Healthy: h.opt.Healthy(), APIBase: f.APIBase}
+	v.Providers = h.providers(v.Next)
 	c.Status(status)
 	return web.Render(c, auth.SignInPage(f, v), nil)
 }

@@ -97,10 +97,10 @@ func (a answer) Write(p []byte) (int, error) { return len(p), nil }
 // WriteHeader drops a status: the handler has its own.
 func (a answer) WriteHeader(int) {}
 
-// moveTo puts the cookies into the real answer.
+// moveTo puts the cookies into the real answer. Fiber's Append would join them with a cookie that is there already.
 func (a answer) moveTo(c *fiber.Ctx) {
 	for _, cookie := range a.header["Set-Cookie"] {
-		c.Append(fiber.HeaderSetCookie, cookie)
+		c.Response().Header.Add(fiber.HeaderSetCookie, cookie)
 	}
 	a.header.Del("Set-Cookie")
 }

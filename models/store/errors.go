@@ -38,7 +38,7 @@ func uniqueClash(name string) clash {
 		return clash{"user_id", "a user with this id already exists"}
 	case "users_email", "index 'users_email'":
 		return clash{"user_email", "a user with this email already exists"}
-	case "users_sso", "users.sso_issuer, users.sso_user_id":
+	case "users_sso", "users.sso_issuer, users.sso_user_id", "users_sso_subject", "users.sso_issuer, users.sso_subject":
 		return clash{"sso_user_id", "another user is bound to this sign-in identity"}
 	case "teams_pkey", "teams.id":
 		return clash{"team_id", "a team with this id already exists"}

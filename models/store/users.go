@@ -34,6 +34,11 @@ func (s *Store) userWhere(ctx context.Context, condition string, args ...any) (*
 	return &user, nil
 }
 
+// UserBySubject loads the user bound to a provider's own id (sub). Errors: fault.NotFound, for an empty id too.
+func (s *Store) UserBySubject(ctx context.Context, issuer, subject string) (*models.User, error) {
+	return s.userWhere(ctx, "sso_subject <> '' AND sso_issuer = ? AND sso_subject = ?", issuer, subject)
+}
+
 // UsersByID loads users by id, in no order; unknown ids are left out.
 func (s *Store) UsersByID(ctx context.Context, ids []string) ([]models.User, error) {
 	var users []models.User
@@ -70,6 +75,7 @@ func (s *Store) DeleteUsers(ctx context.Context, ids []string) (count int64, err
 			"DELETE FROM org_memberships WHERE user_id IN ?",
 			"DELETE FROM sessions WHERE user_id IN ?",
 			"DELETE FROM login_networks WHERE user_id IN ?",
+			"DELETE FROM one_time_codes WHERE user_id IN ?",
 		} {
 			if err := db.Exec(query, ids).Error; err != nil {
 				return err
