@@ -57,6 +57,13 @@ func (c *call) finishPlain(body []byte) route.Outcome {
 			return c.unreadable(err)
 		}
 		e.tier = or(e.tier, a.ServiceTier())
+	case c.wire == provider.Gemini:
+		if i := a.Find("usageMetadata"); i >= 0 {
+			usage = wire.ReadGeminiUsage(a.Raw(i))
+		}
+		if i := a.Find("modelVersion"); i >= 0 {
+			a.Replace(i, c.shownJSON())
+		}
 	case c.wire == provider.Anthropic:
 		usage = wire.ReadAnthropicUsage(a.UsageRaw())
 	}
@@ -114,7 +121,7 @@ func outputText(a *wire.Answer) []byte {
 			}
 		}
 	})
-	for _, name := range [...]string{"content", "output"} { // Anthropic's, and that of Responses
+	for _, name := range [...]string{"content", "output", "candidates"} { // Anthropic's, that of Responses, Google's
 		if i := a.Find(name); i >= 0 && a.Choices() == nil {
 			text = append(text, a.Raw(i)...)
 		}
@@ -156,7 +163,7 @@ func (c *call) relay(src stream.Source, deadline time.Time) route.Outcome {
 		Source: src, Flight: &c.flight, Filter: filter, Now: c.p.Now, Heartbeat: c.cfg.Heartbeat, Idle: c.cfg.StreamIdle,
 		Longest: c.longest(), Progress: c.progress,
 		Finish: func(end stream.End, cause error) { c.streamed(filter.State(), end, cause) },
-		Frame:  func(end stream.End) []byte { return c.errorFrame(c.streamFailure(filter.State(), end), filter.State()) },
+		Frame:  func(end stream.End) []byte { return c.errorFrame(c.streamFailure(filter.State(), end), filter) },
 		Closed: func() { c.closeResponse(); c.free() },
 	})
 	if err := relay.Prime(deadline); err != nil {
@@ -169,6 +176,9 @@ func (c *call) relay(src stream.Source, deadline time.Time) route.Outcome {
 	r := &c.ctx.Response
 	r.SetStatusCode(fasthttp.StatusOK)
 	r.Header.SetContentType("text/event-stream")
+	if c.array {
+		r.Header.SetContentType("application/json")
+	}
 	r.Header.Set("Cache-Control", "no-cache")
 	r.Header.Set("X-Accel-Buffering", "no")
 	c.commonHeaders()
@@ -184,9 +194,12 @@ func (c *call) relay(src stream.Source, deadline time.Time) route.Outcome {
 }
 
 // errorFrame is a failure as an event of a stream that has begun.
-func (c *call) errorFrame(f *failure, state *stream.State) []byte {
+func (c *call) errorFrame(f *failure, filter stream.Filter) []byte {
 	if c.op == provider.Responses {
-		return f.responseFrame(nil, state.Events)
+		return f.responseFrame(nil, filter.State().Events)
+	}
+	if c.wire == provider.Gemini {
+		return c.geminiFrame(f, filter)
 	}
 	return f.frame(nil, c.wire, c.id)
 }
@@ -205,6 +218,8 @@ func (c *call) filter() stream.Filter {
 	switch {
 	case c.wire == provider.Anthropic:
 		f = &stream.Anthropic{Model: name}
+	case c.wire == provider.Gemini:
+		f = &stream.Gemini{Model: name, Array: c.array}
 	case isMedia(c.op):
 		f = new(stream.Plain)
 	case c.op == provider.Responses:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	geminiin "gatehouse/proxy/inbound/gemini"
 	"gatehouse/proxy/inbound/responses"
 	"gatehouse/proxy/provider"
 	"gatehouse/proxy/provider/anthropic"
@@ -64,6 +65,10 @@ func (c *call) toChat(t *provider.Target) (bridge, error) {
 		return &responses.ToChat{
 			ID: c.sealID(""), CallID: c.id, Now: c.p.Now, DropParams: c.dropsParams(),
 			KeepThinking: t.KeepThinking || !c.speaks(t, provider.Chat),
+		}, nil
+	case provider.Generate, provider.StreamGenerate:
+		return &geminiin.ToChat{
+			ID: c.id, Model: c.shownModel(), Stream: c.stream, KeepThinking: t.KeepThinking || !c.speaks(t, provider.Chat),
 		}, nil
 	default:
 		return nil, provider.ErrNoSuchOp

@@ -43,6 +43,7 @@ type call struct {
 	match   keyring.Match
 	stream  bool
 	usage   bool // the client asked for usage in its stream
+	array   bool // its stream is one JSON list (Gemini without alt=sse)
 	output  int64
 	n       int64
 	inTok   int64 // input tokens, as far as they were counted; -1: not yet
@@ -71,6 +72,8 @@ func (p *Plane) begin(ctx *fasthttp.RequestCtx, op provider.Op) *call {
 	c.id = newID(c.start)
 	if op == provider.Messages || op == provider.CountTokens {
 		c.wire = provider.Anthropic
+	} else if isGenerate(op) {
+		c.wire = provider.Gemini
 	}
 	c.hold.c = c
 	return c

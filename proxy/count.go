@@ -21,6 +21,10 @@ func (c *call) countTokens() *failure {
 	if !ok {
 		n = int64(tokens.CountChat(c.match.Deployments[0].Model, c.s.body))
 	}
+	if c.op == provider.CountContent {
+		c.answerFree(append(strconv.AppendInt([]byte(`{"totalTokens":`), n, 10), '}'))
+		return nil
+	}
 	body := []byte(`{`)
 	if c.op == provider.InputTokens {
 		body = append(body, `"object":"response.input_tokens",`...)

@@ -309,6 +309,9 @@ func failedUpstream(e *provider.Failure) *failure {
 
 // appendJSON appends the error body for a wire.
 func (f *failure) appendJSON(dst []byte, w provider.Wire, callID string) []byte {
+	if w == provider.Gemini {
+		return f.appendGoogle(dst)
+	}
 	if w == provider.Anthropic {
 		dst = append(dst, `{"type":"error","error":{"type":`...)
 		dst = wire.AppendString(dst, f.anthropic)

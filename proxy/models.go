@@ -58,8 +58,14 @@ func (p *Plane) model(fc *fiber.Ctx) error {
 
 // listing serves a request that asks about models and calls none.
 func (p *Plane) listing(fc *fiber.Ctx, answer func(*call) *failure) {
+	p.listingOn(fc, provider.OpenAI, answer)
+}
+
+// listingOn is listing for a client of a wire.
+func (p *Plane) listingOn(fc *fiber.Ctx, w provider.Wire, answer func(*call) *failure) {
 	ctx := fc.Context()
 	c := p.begin(ctx, provider.Chat)
+	c.wire = w
 	defer c.release()
 	defer c.recovered()
 	if len(ctx.Request.Header.Peek("Anthropic-Version")) > 0 {

@@ -273,6 +273,7 @@ func (p *Plane) routes() *fiber.App {
 	}
 	p.responseRoutes(root)
 	p.mediaRoutes(root)
+	p.geminiRoutes(root)
 	root.Post("/anthropic/v1/messages", p.call(provider.Messages))
 	root.Post("/anthropic/v1/messages/count_tokens", p.call(provider.CountTokens))
 	root.Post("/api/event_logging/batch", p.telemetry)
@@ -300,6 +301,8 @@ func (p *Plane) unrouted(ctx *fasthttp.RequestCtx, err error) {
 	defer c.release()
 	if bytes.Contains(ctx.Path(), []byte("/messages")) || bytes.Contains(ctx.Path(), []byte("/anthropic/")) {
 		c.wire = provider.Anthropic
+	} else if bytes.Contains(ctx.Path(), []byte("/v1beta/")) {
+		c.wire = provider.Gemini
 	}
 	var e *fiber.Error
 	if !errors.As(err, &e) {

@@ -302,7 +302,7 @@ func TestRoutesThatAreNotServed(t *testing.T) {
 		code         string
 	}{
 		"planned":          {"POST", "/v1/files", 404, "route_not_supported"},
-		"planned, bare":    {"POST", "/audio/speech", 404, "route_not_supported"},
+		"planned, bare":    {"POST", "/batches", 404, "route_not_supported"},
 		"unknown":          {"GET", "/v1/nope", 404, "route_not_found"},
 		"below a route":    {"POST", "/v1/chat/completions/x/y", 404, "route_not_found"},
 		"trailing slash":   {"POST", "/v1/chat/completions/", 404, "route_not_found"},

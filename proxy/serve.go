@@ -69,7 +69,7 @@ func (c *call) walk(pathModel string) *failure {
 	if f := c.permit(); f != nil {
 		return f
 	}
-	if c.op == provider.CountTokens || c.op == provider.InputTokens {
+	if c.op == provider.CountTokens || c.op == provider.InputTokens || c.op == provider.CountContent {
 		return c.countTokens()
 	}
 	if f := c.reserve(); f != nil {
@@ -133,6 +133,11 @@ const unsure = 4 * time.Second
 
 func (c *call) lookup() *failure {
 	secret, err := c.head.secret(c.cfg.KeyHeader)
+	if errors.Is(err, errNoKey) && c.wire == provider.Gemini && c.cfg.KeyHeader == "" {
+		if key := c.ctx.QueryArgs().Peek("key"); len(key) > 0 {
+			secret, err = key, nil
+		}
+	}
 	switch {
 	case errors.Is(err, errNoKey):
 		return fail(noKey, err.Error())
@@ -242,7 +247,8 @@ func (c *call) model(pathModel string) *failure {
 		asked = strings.Clone(pathModel)
 	}
 	switch {
-	case c.op == provider.Chat && c.cfg.CompletionModel != "", c.op == provider.Completion && c.cfg.CompletionModel != "":
+	case c.op == provider.Chat && c.cfg.CompletionModel != "", c.op == provider.Completion && c.cfg.CompletionModel != "",
+		isGenerate(c.op) && c.cfg.CompletionModel != "", c.op == provider.Messages && c.cfg.CompletionModel != "":
 		asked = c.cfg.CompletionModel
 	case c.op == provider.Embedding && c.cfg.EmbeddingModel != "":
 		asked = c.cfg.EmbeddingModel
@@ -287,6 +293,9 @@ func (c *call) shape() *failure {
 	}
 	if isMedia(c.op) {
 		return c.readMedia()
+	}
+	if isGenerate(c.op) {
+		return c.readGenerate()
 	}
 	need := wire.Messages
 	switch c.op {

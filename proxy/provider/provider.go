@@ -38,10 +38,11 @@ const (
 	Speech
 	Moderation
 	Rerank
-	Compact     // of the Responses API
-	InputTokens // of the Responses API
-	PassThrough // a provider's own route, untranslated
-	Embed       // embeddings on a provider's own wire
+	Compact      // of the Responses API
+	InputTokens  // of the Responses API
+	CountContent // Gemini's countTokens
+	PassThrough  // a provider's own route, untranslated
+	Embed        // embeddings on a provider's own wire
 	CohereChat
 	ops
 )
@@ -51,7 +52,7 @@ func (o Op) String() string {
 	return [ops]string{
 		"acompletion", "atext_completion", "aembedding", "anthropic_messages", "count_tokens", "aresponses", "agenerate_content",
 		"agenerate_content_stream", "aconverse", "aconverse_stream", "aimage_generation", "aimage_edit", "aimage_variation", "atranscription",
-		"atranslation", "aspeech", "amoderation", "arerank", "acompact_responses", "input_tokens", "pass_through_endpoint", "aembedding",
+		"atranslation", "aspeech", "amoderation", "arerank", "acompact_responses", "input_tokens", "count_tokens", "pass_through_endpoint", "aembedding",
 		"achat",
 	}[o]
 }

@@ -25,47 +25,6 @@ func finishReason(raw []byte) string {
 	return "stop" // STOP, MALFORMED_FUNCTION_CALL, OTHER
 }
 
-// ReadUsage reads usageMetadata: the prompt includes what came from the cache, the candidates leave thoughts out.
-func ReadUsage(raw []byte) wire.Usage {
-	var u wire.Usage
-	if !wire.IsObject(raw) {
-		return u
-	}
-	count := func(name string) int64 {
-		v := wire.Lookup(raw, name)
-		if wire.Null(v) {
-			return 0
-		}
-		n, ok := wire.Int(v)
-		if !ok || n < 0 {
-			u.Bad = true
-			return 0
-		}
-		u.Seen = true
-		return n
-	}
-	u.Input = count("promptTokenCount") + count("toolUsePromptTokenCount")
-	u.CacheRead = count("cachedContentTokenCount")
-	u.Output = count("candidatesTokenCount")
-	u.Reasoning = count("thoughtsTokenCount")
-	u.OutputExcludesReasoning = true
-	modality := func(list, name string) int64 {
-		var n int64
-		wire.EachElement(wire.Lookup(raw, list), func(e []byte) {
-			if wire.StringIs(wire.Lookup(e, "modality"), name) {
-				if v, ok := wire.Int(wire.Lookup(e, "tokenCount")); ok && v > 0 {
-					n += v
-				}
-			}
-		})
-		return n
-	}
-	u.InputAudio, u.InputImage = modality("promptTokensDetails", "AUDIO"), modality("promptTokensDetails", "IMAGE")
-	u.AudioCached = modality("cacheTokensDetails", "AUDIO")
-	u.OutputAudio, u.OutputImage = modality("candidatesTokensDetails", "AUDIO"), modality("candidatesTokensDetails", "IMAGE")
-	return u
-}
-
 // searches counts the web searches that a candidate was grounded by: one a prompt before generation 3, one a query since.
 func searches(candidate []byte, major int) int64 {
 	var n int64
@@ -142,7 +101,7 @@ func dataURL(part []byte) string {
 
 // Answer appends the chat completion for an answer of generateContent.
 func (f *FromChat) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
-	usage := ReadUsage(wire.Lookup(body, "usageMetadata"))
+	usage := wire.ReadGeminiUsage(wire.Lookup(body, "usageMetadata"))
 	a := chat.Answer{ID: "chatcmpl-" + f.ID, Created: f.Now().Unix(), Model: wire.Lookup(body, "modelVersion")}
 	a.Tier, _ = wire.String(wire.Lookup(body, "usageMetadata", "trafficType"))
 	wire.EachElement(wire.Lookup(body, "candidates"), func(c []byte) {
@@ -249,7 +208,7 @@ func (e *events) Event(ev stream.Event, out []byte) ([]byte, error) {
 	if e.Model == nil {
 		e.Model = bytes.Clone(wire.Lookup(data, "modelVersion"))
 	}
-	if u := ReadUsage(wire.Lookup(data, "usageMetadata")); u.Seen {
+	if u := wire.ReadGeminiUsage(wire.Lookup(data, "usageMetadata")); u.Seen {
 		e.Usage = u
 		if tier, ok := wire.String(wire.Lookup(data, "usageMetadata", "trafficType")); ok {
 			e.State().ServiceTier = tier

@@ -76,7 +76,7 @@ func (f *FromEmbedding) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 			v.Usage.Seen = true
 		}
 	})
-	if u := ReadUsage(wire.Lookup(body, "usageMetadata")); u.Seen {
+	if u := wire.ReadGeminiUsage(wire.Lookup(body, "usageMetadata")); u.Seen {
 		v.Usage = u
 	}
 	if len(v.Values) == 0 {
