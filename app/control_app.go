@@ -39,9 +39,7 @@ func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
 	app := web.New(o)
 	handlers := &api.Handlers{
 		Services: p.services, Version: p.opt.Version, RootPath: cfg.Server.RootPath, Now: p.now, Zone: func() *time.Location { return p.policy.Load().Zone() },
-		Health: p.health, OnboardingURL: func(id string) string {
-			return p.policy.Load().BaseURL + cfg.Server.RootPath + "/ui/onboarding?id=" + id
-		},
+		Health: p.health, Base: p.publicBase,
 		UISettings:  p.uiSettings,
 		MetricsOpen: func() bool { return !p.cfg.Load().General.MetricsAuth },
 	}

@@ -20,6 +20,9 @@ type ModelBudget struct {
 	Duration string `json:"time_period,omitempty"`
 	TPMLimit *int64 `json:"tpm_limit,omitempty"`
 	RPMLimit *int64 `json:"rpm_limit,omitempty"`
+	// Written is the entry as its writer spelled it, where that differs: LiteLLM knows several spellings, and a script
+	// that reads back what it wrote must find it.
+	Written string `json:"written,omitempty"`
 }
 
 // ModelBudgets maps a model name to its cap, stored as JSON text.

@@ -52,8 +52,10 @@ type Budget struct {
 	Limits `gorm:"embedded"`
 	// ResetAt is the time an operator fixed for the next reset; nil = by the duration's calendar.
 	ResetAt *Time `gorm:"column:budget_reset_at"`
-	Audit   `gorm:"embedded"`
-	Seq     int64 `gorm:"column:change_seq;->"`
+	// Own says that the row was made for one member or organization, and goes with it.
+	Own   bool
+	Audit `gorm:"embedded"`
+	Seq   int64 `gorm:"column:change_seq;->"`
 }
 
 // Customer is an end user: the person behind an app's call, named by its `user` field.

@@ -1,7 +1,10 @@
 package api
 
 import (
+	"strings"
 	"time"
+
+	"github.com/gofiber/fiber/v2"
 
 	"gatehouse/app/control"
 )
@@ -23,10 +26,18 @@ type Handlers struct {
 	Metrics func() ([]byte, error)
 	// MetricsOpen says whether that page needs no key (require_auth_for_metrics).
 	MetricsOpen func() bool
-	// OnboardingURL is the page of an invitation's link.
-	OnboardingURL func(id string) string
+	// Base is this gateway's address with SERVER_ROOT_PATH: PROXY_BASE_URL, else what the request came to.
+	Base func(c *fiber.Ctx) string
 	// UISettings is the answer of /sso/get/ui_settings.
 	UISettings func() UISettings
+}
+
+// absolute makes a link to a page of ours one that works elsewhere, also while PROXY_BASE_URL is not set.
+func (h *Handlers) absolute(c *fiber.Ctx, link string) string {
+	if !strings.HasPrefix(link, "/") {
+		return link
+	}
+	return strings.TrimSuffix(h.Base(c), h.RootPath) + link
 }
 
 // Health is the running process as its probes see it.

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -15,7 +16,7 @@ import (
 func bindPath(c *fiber.Ctx, v any) error {
 	return eachTagged(reflect.ValueOf(v).Elem(), "path", func(name string, field reflect.Value) error {
 		text, err := url.PathUnescape(c.Params(name))
-		if err != nil {
+		if err != nil || !utf8.ValidString(text) {
 			return fault.BadField(name, "the path's %s is not valid", name)
 		}
 		return setText("path", name, field, text)
@@ -58,7 +59,7 @@ func parseQuery(raw string) (map[string][]string, error) {
 		name, value, _ := strings.Cut(pair, "=")
 		name, err1 := url.PathUnescape(name)
 		value, err2 := url.PathUnescape(value)
-		if err1 != nil || err2 != nil {
+		if err1 != nil || err2 != nil || !utf8.ValidString(name) || !utf8.ValidString(value) {
 			return nil, fault.New(fault.Invalid, "the query string is not valid")
 		}
 		if strings.ContainsRune(value, 0) {

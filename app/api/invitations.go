@@ -79,7 +79,7 @@ func (h *Handlers) invitationNew(c *fiber.Ctx, in invitationNew) (invitationRow,
 		return invitationRow{}, err
 	}
 	row := invitationOf(&v.InvitationView)
-	row.Link = v.Link
+	row.Link = h.absolute(c, v.Link)
 	return row, nil
 }
 
@@ -140,7 +140,7 @@ func (h *Handlers) onboardingToken(c *fiber.Ctx, in onboardingQuery) (onboarding
 	case control.InvitationExpired:
 		return refuse("Invitation link has expired.")
 	case control.InvitationOpen:
-		return onboardingToken{LoginURL: h.OnboardingURL(in.Link), Token: o.Token, Email: text(o.Email), UserID: o.UserID}, nil
+		return onboardingToken{LoginURL: h.absolute(c, h.Invitations.Link(in.Link)), Token: o.Token, Email: text(o.Email), UserID: o.UserID}, nil
 	case control.InvitationUnknown:
 	}
 	return refuse("Invitation link does not exist in db.")

@@ -21,6 +21,10 @@ func (h *Handlers) orgOps() []Op {
 			Example: `{"organization_id":"{organization}","max_budget":2000}`,
 		}, h.orgUpdate),
 		op(Op{
+			Method: "POST", Path: "/organization/update", Action: access.OrgUpdate, Tag: "organizations", Doc: "The same as PATCH, for clients that send POST.",
+			Example: `{"organization_id":"{organization}","max_budget":2000}`,
+		}, h.orgUpdate),
+		op(Op{
 			Method: "DELETE", Path: "/organization/delete", Action: access.OrgDelete, Tag: "organizations", Doc: "Delete organizations, all or none.",
 			Example: `{"organization_ids":["{organization}"]}`,
 		}, h.orgDelete),
@@ -39,6 +43,10 @@ func (h *Handlers) orgOps() []Op {
 		}, h.orgMemberAdd),
 		op(Op{
 			Method: "PATCH", Path: "/organization/member_update", Action: access.OrgMember, Tag: "organizations", Doc: "Change a person's place.",
+			Example: `{"organization_id":"{organization}","user_email":"di@example.org","role":"org_admin"}`,
+		}, h.orgMemberUpdate),
+		op(Op{
+			Method: "POST", Path: "/organization/member_update", Action: access.OrgMember, Tag: "organizations", Doc: "The same as PATCH, for clients that send POST.",
 			Example: `{"organization_id":"{organization}","user_email":"di@example.org","role":"org_admin"}`,
 		}, h.orgMemberUpdate),
 		op(Op{
@@ -78,7 +86,7 @@ func orgMemberOf(m *control.OrgMemberView) orgMemberRow {
 func orgOf(v *control.OrgView) orgRow {
 	row := orgRow{
 		OrgID: v.Org.ID, Alias: v.Org.Alias, BudgetID: v.Org.BudgetID, Models: v.Org.Models, Spend: v.Spend, Metadata: v.Org.Metadata,
-		Budget: budgetOf(v.Budget, nil), Members: make([]orgMemberRow, len(v.Members)), Teams: orEmpty(v.Teams), auditRow: auditOf(v.Org.Audit),
+		Budget: budgetOf(v.Budget, v.ResetsAt), Members: make([]orgMemberRow, len(v.Members)), Teams: orEmpty(v.Teams), auditRow: auditOf(v.Org.Audit),
 	}
 	for i := range v.Members {
 		row.Members[i] = orgMemberOf(&v.Members[i])

@@ -21,14 +21,25 @@ type limitRow struct {
 	ModelTPMLimit  models.IntMap `json:"model_tpm_limit"`
 }
 
-// modelBudgets writes {} for none, as LiteLLM does.
+// modelBudgets writes {} for none, as LiteLLM does, and each entry as its writer spelled it.
 type modelBudgets models.ModelBudgets
+
+func (modelBudgets) schema(*schemas) object {
+	return object{"type": "object", "additionalProperties": modelBudgetInput()}
+}
 
 func (m modelBudgets) MarshalJSON() ([]byte, error) {
 	if len(m) == 0 {
 		return []byte("{}"), nil
 	}
-	return json.Marshal(models.ModelBudgets(m))
+	out := make(map[string]any, len(m))
+	for model, b := range m {
+		out[model] = b
+		if b.Written != "" && json.Valid([]byte(b.Written)) {
+			out[model] = json.RawMessage(b.Written)
+		}
+	}
+	return json.Marshal(out)
 }
 
 func limitsOf(l models.Limits, resets *models.Time) limitRow {
@@ -72,8 +83,8 @@ type storedRow struct {
 	NoGlobalGuardrails json.RawMessage `json:"disable_global_guardrails"`
 }
 
-func storedOf(extra models.JSON) storedRow {
-	var s storedRow
+func extraOf[T any](extra models.JSON) T {
+	var s T
 	if len(extra) > 0 {
 		// The column was written by Gatehouse from checked JSON; one that cannot be read shows as nulls.
 		_ = json.Unmarshal(extra, &s)
@@ -152,7 +163,7 @@ func keyOf(v *control.KeyView) keyRow {
 		TempBudgetIncrease: k.TempBudgetIncrease, TempBudgetExpiry: k.TempBudgetExpiresAt, RPMLimitType: k.RPMLimitType, TPMLimitType: k.TPMLimitType,
 		Metadata: k.Metadata, Tags: tagsOf(k.Metadata), Permissions: k.Permissions, Config: k.Config, EnforcedParams: k.EnforcedParams,
 		AllowedCacheControls: k.AllowedCacheControls, AutoRotate: k.AutoRotate, RotationInterval: k.RotationInterval, ModelSpend: v.ModelSpend,
-		LastActive: v.LastUsedAt, storedRow: storedOf(k.Extra), auditRow: auditOf(k.Audit), DeletedAt: v.DeletedAt, DeletedBy: v.DeletedBy,
+		LastActive: v.LastUsedAt, storedRow: extraOf[storedRow](k.Extra), auditRow: auditOf(k.Audit), DeletedAt: v.DeletedAt, DeletedBy: v.DeletedBy,
 	}
 	if row.ModelSpend == nil {
 		row.ModelSpend = map[string]models.Nano{}
@@ -303,8 +314,15 @@ type teamRow struct {
 	MemberPermissions    *models.Strings `json:"team_member_permissions"`
 	Metadata             models.JSON     `json:"metadata"`
 	Tags                 json.RawMessage `json:"tags"`
+	limitTypes
 	storedRow
 	auditRow
+}
+
+// limitTypes are kept for teams and have no effect there: they are about keys.
+type limitTypes struct {
+	RPMLimitType json.RawMessage `json:"rpm_limit_type"`
+	TPMLimitType json.RawMessage `json:"tpm_limit_type"`
 }
 
 // modelTable is where LiteLLM shows a team's aliases.
@@ -319,7 +337,7 @@ func teamOf(v *control.TeamView) teamRow {
 		Models: t.Models, Aliases: t.ModelAliases, Spend: v.Spend, Blocked: t.Blocked, limitRow: limitsOf(t.Limits, v.ResetsAt), MemberBudget: t.MemberBudget,
 		MemberBudgetDuration: t.MemberBudgetDuration, MemberRPMLimit: t.MemberRPMLimit, MemberTPMLimit: t.MemberTPMLimit,
 		MemberKeyDuration: t.MemberKeyDuration, MemberPermissions: t.MemberPermissions, Metadata: t.Metadata, Tags: tagsOf(t.Metadata),
-		storedRow: storedOf(t.Extra), auditRow: auditOf(t.Audit),
+		limitTypes: extraOf[limitTypes](t.Extra), storedRow: extraOf[storedRow](t.Extra), auditRow: auditOf(t.Audit),
 	}
 	if len(t.ModelAliases) > 0 {
 		row.Table = &modelTable{Aliases: t.ModelAliases}

@@ -8,8 +8,12 @@ import (
 
 // A key is named by its secret, by the hash of it (64 hex digits), or, inside the program, by ByID.
 
+// byID begins a name that ByID made. The byte is no part of any UTF-8 text, and web.DecodeJSON and api.bindQuery give no
+// other: a request cannot name a key in this way.
+const byID = "\xff"
+
 // ByID names a key by its id, for callers that hold no hash: the portal's URLs.
-func ByID(id string) string { return "id:" + id }
+func ByID(id string) string { return byID + id }
 
 // LimitFields are the budget and rate fields that keys, users, teams, customers and budget rows share.
 type LimitFields struct {

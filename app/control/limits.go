@@ -3,6 +3,7 @@ package control
 import (
 	"encoding/json"
 	"maps"
+	"reflect"
 	"time"
 
 	"gatehouse/models"
@@ -146,10 +147,19 @@ func (m *ModelBudgets) UnmarshalJSON(b []byte) error {
 		if err != nil {
 			return fault.BadField("model_max_budget", "model_max_budget of %s: %v", model, err)
 		}
+		if plain, err := json.Marshal(one); err != nil || !sameText(plain, text) {
+			one.Written = string(text)
+		}
 		out[model] = one
 	}
 	*m = out
 	return nil
+}
+
+// sameText compares two JSON texts by value, so that the order of names does not count.
+func sameText(a, b json.RawMessage) bool {
+	var x, y any
+	return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
 }
 
 func readModelBudget(text json.RawMessage) (models.ModelBudget, error) {

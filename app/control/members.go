@@ -13,7 +13,7 @@ import (
 )
 
 // join puts a person into a team. Errors: NotFound for an unknown team, Invalid for one who is a member already.
-func (b *base) join(ctx context.Context, tx *store.Store, who access.Actor, teamID, userID string, role models.TeamRole, maxBudget Opt[models.Nano]) error {
+func (b *base) join(ctx context.Context, tx *store.Store, who access.Actor, teamID, userID string, role models.TeamRole, limits MemberLimits) error {
 	team, err := tx.Team(ctx, teamID)
 	if err != nil {
 		return notFound("team", teamID, err)
@@ -27,8 +27,8 @@ func (b *base) join(ctx context.Context, tx *store.Store, who access.Actor, team
 	}
 	m := &models.Membership{TeamID: teamID, UserID: userID, Role: role}
 	b.stampNew(&m.Audit, who)
-	if maxBudget.Has() {
-		if m.BudgetID, err = b.memberBudget(ctx, tx, who, team, nil, MemberLimits{MaxBudget: maxBudget}); err != nil {
+	if limits.MaxBudget.Has() || limits.Duration.Has() {
+		if m.BudgetID, err = b.ownBudget(ctx, tx, who, nil, limits.fields(), team.MemberBudgetDuration); err != nil {
 			return err
 		}
 	}
@@ -38,31 +38,33 @@ func (b *base) join(ctx context.Context, tx *store.Store, who access.Actor, team
 	if err := b.memberReset(ctx, tx, team, m); err != nil {
 		return err
 	}
-	return b.audit(ctx, tx, who, access.MemberAdd, teamID, nil, map[string]any{"user_id": userID, "role": role, "max_budget_in_team": maxBudget.Ptr()})
+	return b.audit(ctx, tx, who, access.MemberAdd, teamID, nil, map[string]any{"user_id": userID, "role": role, "max_budget_in_team": limits.MaxBudget.Ptr()})
 }
 
 // MemberLimits are a person's own limits inside a team.
 type MemberLimits struct {
 	MaxBudget Opt[models.Nano]
+	Duration  Opt[string]
 	TPMLimit  Opt[int64]
 	RPMLimit  Opt[int64]
 }
 
 func (l MemberLimits) fields() LimitFields {
-	return LimitFields{MaxBudget: l.MaxBudget, TPMLimit: l.TPMLimit, RPMLimit: l.RPMLimit}
+	return LimitFields{MaxBudget: l.MaxBudget, BudgetDuration: l.Duration, TPMLimit: l.TPMLimit, RPMLimit: l.RPMLimit}
 }
 
-func (l MemberLimits) sent() bool { return l.MaxBudget.Sent || l.TPMLimit.Sent || l.RPMLimit.Sent }
+func (l MemberLimits) sent() bool {
+	return l.MaxBudget.Sent || l.Duration.Sent || l.TPMLimit.Sent || l.RPMLimit.Sent
+}
 
-// memberBudget writes a person's own budget row and gives its id. A row that others use too is not touched: the person
-// gets one of their own.
-func (b *base) memberBudget(ctx context.Context, tx *store.Store, who access.Actor, team *models.Team, id *string, l MemberLimits) (*string, error) {
-	f := l.fields()
+// ownBudget writes the budget row of one member or organization and gives its id. A row that others use too is not
+// touched: the caller gets one of their own, which starts as a copy of it, or with this duration.
+func (b *base) ownBudget(ctx context.Context, tx *store.Store, who access.Actor, id *string, f LimitFields, duration *string) (*string, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	row := &models.Budget{}
-	fresh := true
+	row := &models.Budget{Own: true}
+	row.BudgetDuration = duration
 	if id != nil {
 		stands, err := tx.Budget(ctx, *id)
 		if err != nil {
@@ -72,15 +74,19 @@ func (b *base) memberBudget(ctx context.Context, tx *store.Store, who access.Act
 		if err != nil {
 			return nil, err
 		}
-		*row, fresh = *stands, links > 1
-	} else {
-		row.BudgetDuration = team.MemberBudgetDuration
+		*row = *stands
+		if links <= 1 {
+			before := deref(row.BudgetDuration)
+			f.apply(&row.Limits)
+			if deref(row.BudgetDuration) != before {
+				row.ResetAt = nil
+			}
+			b.stampChange(&row.Audit, who)
+			return id, tx.UpdateBudget(ctx, row)
+		}
+		row.Own = true
 	}
 	f.apply(&row.Limits)
-	if !fresh {
-		b.stampChange(&row.Audit, who)
-		return id, tx.UpdateBudget(ctx, row)
-	}
 	row.ID = uuid.NewString()
 	b.stampNew(&row.Audit, who)
 	return &row.ID, tx.InsertBudget(ctx, row)
@@ -127,7 +133,7 @@ func (t *Teams) addMembers(ctx context.Context, who access.Actor, action access.
 		}
 		var added []string
 		for _, m := range in.Members {
-			id, err := t.addMember(ctx, tx, who, action, team, m, in.MaxBudget)
+			id, err := t.addMember(ctx, tx, who, action, team, m, MemberLimits{MaxBudget: in.MaxBudget, Duration: in.Duration})
 			if lenient && fault.As(err) != nil && fault.As(err).Type == "team_member_already_in_team" {
 				continue
 			}
@@ -143,7 +149,7 @@ func (t *Teams) addMembers(ctx context.Context, who access.Actor, action access.
 }
 
 // addMember adds one person and gives their id. The check knows who is joining, since people may let themselves in.
-func (t *Teams) addMember(ctx context.Context, tx *store.Store, who access.Actor, action access.Action, team *models.Team, m Member, maxBudget Opt[models.Nano]) (string, error) {
+func (t *Teams) addMember(ctx context.Context, tx *store.Store, who access.Actor, action access.Action, team *models.Team, m Member, limits MemberLimits) (string, error) {
 	role, err := teamRole(m.Role)
 	if err != nil {
 		return "", err
@@ -161,14 +167,14 @@ func (t *Teams) addMember(ctx context.Context, tx *store.Store, who access.Actor
 		return "", err
 	}
 	may := access.FieldsOf(who, action, target)
-	if may.Of("role") != access.Free && role != models.TeamMember || may.Of("max_budget_in_team") != access.Free && maxBudget.Has() {
+	if may.Of("role") != access.Free && role != models.TeamMember || may.Of("max_budget_in_team") != access.Free && limits.sent() {
 		return "", fault.New(fault.Forbidden, "You may join this team as a plain member only.").WithType("auth_error")
 	}
 	user, err := t.memberUser(ctx, tx, who, m)
 	if err != nil {
 		return "", err
 	}
-	return user, t.join(ctx, tx, who, team.ID, user, role, maxBudget)
+	return user, t.join(ctx, tx, who, team.ID, user, role, limits)
 }
 
 // memberUser finds the person a request names, or makes them.
@@ -259,7 +265,7 @@ func (t *Teams) BulkAddMembers(ctx context.Context, who access.Actor, in BulkAdd
 	if len(members) < 1 || len(members) > maxBulk {
 		return nil, fault.BadField("members", "between 1 and %d members in one request", maxBulk)
 	}
-	return t.addMembers(ctx, who, access.MemberBulkAdd, AddMembers{TeamID: in.TeamID, Members: members, MaxBudget: in.MaxBudget}, true)
+	return t.addMembers(ctx, who, access.MemberBulkAdd, AddMembers{TeamID: in.TeamID, Members: members, MaxBudget: in.MaxBudget, Duration: in.Duration}, true)
 }
 
 // place finds a person of a team by id or by email. Errors: Invalid for one who is no member.
@@ -309,9 +315,9 @@ func (t *Teams) UpdateMember(ctx context.Context, who access.Actor, in UpdateMem
 				return err
 			}
 		}
-		limits := MemberLimits{MaxBudget: in.MaxBudget, TPMLimit: in.TPMLimit, RPMLimit: in.RPMLimit}
+		limits := MemberLimits{MaxBudget: in.MaxBudget, Duration: in.Duration, TPMLimit: in.TPMLimit, RPMLimit: in.RPMLimit}
 		if limits.sent() {
-			if m.BudgetID, err = t.memberBudget(ctx, tx, who, team, m.BudgetID, limits); err != nil {
+			if m.BudgetID, err = t.ownBudget(ctx, tx, who, m.BudgetID, limits.fields(), team.MemberBudgetDuration); err != nil {
 				return err
 			}
 			if err := t.memberReset(ctx, tx, team, m); err != nil {
@@ -388,6 +394,9 @@ func (b *base) leave(ctx context.Context, tx *store.Store, who access.Actor, m *
 		return err
 	}
 	if err := tx.DeleteMembership(ctx, m.TeamID, m.UserID); err != nil {
+		return err
+	}
+	if err := tx.DropOwnBudgets(ctx, addPtr(nil, m.BudgetID)...); err != nil {
 		return err
 	}
 	return b.audit(ctx, tx, who, access.MemberDelete, m.TeamID, map[string]any{"user_id": m.UserID, "role": m.Role}, nil)

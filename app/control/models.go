@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -116,8 +117,7 @@ func (m *Models) List(ctx context.Context, who access.Actor, id string) ([]Model
 			continue
 		}
 		v := viewDeployment(d)
-		a := stamps[d.ID]
-		v.CreatedAt, v.CreatedBy, v.UpdatedAt, v.UpdatedBy = a.CreatedAt, a.CreatedBy, a.UpdatedAt, a.UpdatedBy
+		v.stamp(stamps[d.ID])
 		if !who.SeesAll() {
 			v.Params, v.Disabled = publicParams(v.Params), ""
 		}
@@ -304,8 +304,17 @@ func (m *Models) rowView(row *models.DeploymentRow) (*ModelView, error) {
 	d, _ := models.ParseDeployment(row.ModelName, params, info)
 	d.ID, d.FromConfig = row.ID, false
 	v := viewDeployment(&d)
-	v.CreatedAt, v.CreatedBy, v.UpdatedAt, v.UpdatedBy = row.CreatedAt, row.CreatedBy, row.UpdatedAt, row.UpdatedBy
+	v.stamp(row.Audit)
 	return &v, nil
+}
+
+// stamp says who made and changed the row; LiteLLM's clients look for it in model_info, and models of config.yaml have none.
+func (v *ModelView) stamp(a models.Audit) {
+	v.CreatedAt, v.CreatedBy, v.UpdatedAt, v.UpdatedBy = a.CreatedAt, a.CreatedBy, a.UpdatedAt, a.UpdatedBy
+	if v.FromConfig {
+		return
+	}
+	v.Info["created_at"], v.Info["created_by"], v.Info["updated_at"], v.Info["updated_by"] = a.CreatedAt, a.CreatedBy, a.UpdatedAt, a.UpdatedBy
 }
 
 // New stores a model. Errors: Internal while models are kept in config.yaml alone, Invalid for a bad entry or an id that
@@ -379,6 +388,18 @@ func (m *Models) checkTeam(ctx context.Context, tx *store.Store, id string) erro
 	return notFound("team", id, err)
 }
 
+// numeric says whether LiteLLM reads this parameter as a number when it comes as text, as command lines send all.
+func numeric(name string) bool {
+	switch name {
+	case "rpm", "tpm", "max_retries", "max_parallel_requests", "timeout", "stream_timeout", "weight":
+		return true
+	}
+	return strings.Contains(name, "cost_per_")
+}
+
+// numberText is a number as JSON writes it.
+var numberText = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
+
 func textOf(v any) string {
 	s, _ := v.(string)
 	return s
@@ -387,6 +408,11 @@ func textOf(v any) string {
 func decodeBoth(rawParams, rawInfo map[string]json.RawMessage) (params, info map[string]any, err error) {
 	if params, err = decode(rawParams); err != nil {
 		return nil, nil, err
+	}
+	for name, v := range params {
+		if text, ok := v.(string); ok && numeric(name) && numberText.MatchString(text) {
+			params[name] = json.Number(text)
+		}
 	}
 	info, err = decode(rawInfo)
 	return params, info, err

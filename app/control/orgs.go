@@ -47,13 +47,10 @@ func (b *base) joinOrg(ctx context.Context, tx *store.Store, who access.Actor, o
 	m := &models.OrgMembership{OrgID: orgID, UserID: userID, Role: role}
 	b.stampNew(&m.Audit, who)
 	if maxBudget.Has() {
-		row := &models.Budget{ID: uuid.NewString()}
-		row.MaxBudget = maxBudget.Ptr()
-		b.stampNew(&row.Audit, who)
-		if err := tx.InsertBudget(ctx, row); err != nil {
+		var err error
+		if m.BudgetID, err = b.ownBudget(ctx, tx, who, nil, LimitFields{MaxBudget: maxBudget}, nil); err != nil {
 			return err
 		}
-		m.BudgetID = &row.ID
 	}
 	if err := tx.InsertOrgMembership(ctx, m); err != nil {
 		return err
@@ -96,7 +93,8 @@ func (o *Orgs) views(ctx context.Context, st *store.Store, rows []models.Organiz
 	}
 	for i := range views {
 		v := &views[i]
-		v.Budget, v.Spend = limits[v.Org.BudgetID], counters[models.ScopeOrg(v.Org.ID)].Spent
+		spent := counters[models.ScopeOrg(v.Org.ID)]
+		v.Budget, v.Spend, v.ResetsAt = limits[v.Org.BudgetID], spent.Spent, spent.ResetsAt
 		teams, _, err := st.ListTeams(ctx, store.TeamFilter{All: true, OrgID: v.Org.ID}, store.Page{Number: 1, Size: store.MaxPage})
 		if err != nil {
 			return nil, err
@@ -171,11 +169,12 @@ func (o *Orgs) orgBudget(ctx context.Context, tx *store.Store, who access.Actor,
 		}
 		return err
 	}
-	budget := &models.Budget{ID: uuid.NewString()}
-	f.apply(&budget.Limits)
-	o.stampNew(&budget.Audit, who)
-	row.BudgetID = budget.ID
-	return tx.InsertBudget(ctx, budget)
+	id, err := o.ownBudget(ctx, tx, who, nil, *f, nil)
+	if err != nil {
+		return err
+	}
+	row.BudgetID = *id
+	return nil
 }
 
 // Update changes an organization; limits go to its budget row. Errors: NotFound, Invalid.
@@ -213,6 +212,11 @@ func (o *Orgs) Update(ctx context.Context, who access.Actor, in OrgUpdate) (*Org
 		o.stampChange(&row.Audit, who)
 		if err := tx.UpdateOrganization(ctx, row); err != nil {
 			return err
+		}
+		if before.BudgetID != row.BudgetID {
+			if err := tx.DropOwnBudgets(ctx, before.BudgetID); err != nil {
+				return err
+			}
 		}
 		if out, err = o.view(ctx, tx, row); err != nil {
 			return err
@@ -258,6 +262,7 @@ func (o *Orgs) Delete(ctx context.Context, who access.Actor, ids []string) ([]Or
 	var out []OrgView
 	err := o.change(ctx, who, access.OrgDelete, "", func(tx *store.Store) error {
 		out = nil
+		var budgets []string
 		for _, id := range ids {
 			row, err := tx.Organization(ctx, id)
 			if err != nil {
@@ -275,12 +280,18 @@ func (o *Orgs) Delete(ctx context.Context, who access.Actor, ids []string) ([]Or
 				return fault.Newf(fault.Conflict, "Organization %s still has %d teams and %d keys", id, len(view.Teams), keys).WithParam("organization_ids")
 			}
 			out = append(out, *view)
+			budgets = append(budgets, row.BudgetID)
+			for i := range view.Members {
+				budgets = addPtr(budgets, view.Members[i].BudgetID)
+			}
 			if err := o.audit(ctx, tx, who, access.OrgDelete, id, row, nil); err != nil {
 				return err
 			}
 		}
-		_, err := tx.DeleteOrganizations(ctx, ids)
-		return err
+		if _, err := tx.DeleteOrganizations(ctx, ids); err != nil {
+			return err
+		}
+		return tx.DropOwnBudgets(ctx, budgets...)
 	})
 	return out, err
 }
@@ -393,13 +404,11 @@ func (o *Orgs) UpdateMember(ctx context.Context, who access.Actor, in OrgMember)
 			m.Role = role
 		}
 		if in.MaxBudget.Sent {
-			row := &models.Budget{ID: uuid.NewString()}
-			row.MaxBudget = in.MaxBudget.Ptr()
-			o.stampNew(&row.Audit, who)
-			if err := tx.InsertBudget(ctx, row); err != nil {
+			id, err := o.ownBudget(ctx, tx, who, m.BudgetID, LimitFields{MaxBudget: in.MaxBudget}, nil)
+			if err != nil {
 				return err
 			}
-			m.BudgetID = &row.ID
+			m.BudgetID = id
 		}
 		o.stampChange(&m.Audit, who)
 		if err := tx.UpdateOrgMembership(ctx, m); err != nil {
@@ -419,6 +428,9 @@ func (o *Orgs) UpdateMember(ctx context.Context, who access.Actor, in OrgMember)
 func (o *Orgs) RemoveMember(ctx context.Context, who access.Actor, in OrgMember) error {
 	return o.editMember(ctx, who, in, func(tx *store.Store, m *models.OrgMembership) error {
 		if err := tx.DeleteOrgMembership(ctx, m.OrgID, m.UserID); err != nil {
+			return err
+		}
+		if err := tx.DropOwnBudgets(ctx, addPtr(nil, m.BudgetID)...); err != nil {
 			return err
 		}
 		return o.audit(ctx, tx, who, access.OrgMember, in.OrgID, m, nil)

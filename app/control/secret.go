@@ -80,11 +80,12 @@ type keyRef struct{ hash, id string }
 
 // parseRef reads a raw secret, a hash, or ByID.
 func parseRef(ref string) (keyRef, error) {
+	id, internal := strings.CutPrefix(ref, byID)
 	switch {
 	case strings.HasPrefix(ref, "sk-"):
 		return keyRef{hash: HashSecret(ref)}, nil
-	case strings.HasPrefix(ref, "id:"):
-		return keyRef{id: ref[len("id:"):]}, nil
+	case internal:
+		return keyRef{id: id}, nil
 	case isHash(ref):
 		return keyRef{hash: strings.ToLower(ref)}, nil
 	}

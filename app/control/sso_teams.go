@@ -114,7 +114,7 @@ func (u *Users) syncTeams(ctx context.Context, tx *store.Store, actor access.Act
 		if in[g.ID] {
 			continue
 		}
-		if err := u.join(ctx, tx, actor, g.ID, userID, models.TeamMember, Opt[models.Nano]{}); err != nil {
+		if err := u.join(ctx, tx, actor, g.ID, userID, models.TeamMember, MemberLimits{}); err != nil {
 			return err
 		}
 	}

@@ -24,11 +24,13 @@ type TeamFields struct {
 	MemberKeyDuration    Opt[string]      `json:"team_member_key_duration"`
 	MemberPermissions    Opt[[]string]    `json:"team_member_permissions"`
 
-	Guardrails       Opt[json.RawMessage] `json:"guardrails"` // this and the next four: kept without effect
+	Guardrails       Opt[json.RawMessage] `json:"guardrails"` // this and the next six: kept without effect
 	Policies         Opt[json.RawMessage] `json:"policies"`
 	Prompts          Opt[json.RawMessage] `json:"prompts"`
 	ObjectPermission Opt[json.RawMessage] `json:"object_permission"`
 	RouterSettings   Opt[json.RawMessage] `json:"router_settings"`
+	RPMLimitType     Opt[json.RawMessage] `json:"rpm_limit_type"`
+	TPMLimitType     Opt[json.RawMessage] `json:"tpm_limit_type"`
 }
 
 // NewTeam asks for a team. The caller becomes its admin.
@@ -72,6 +74,7 @@ type AddMembers struct {
 	TeamID    string           `json:"team_id"`
 	Members   MemberList       `json:"member"`
 	MaxBudget Opt[models.Nano] `json:"max_budget_in_team"`
+	Duration  Opt[string]      `json:"budget_duration"` // of these people's budgets in the team
 }
 
 // BulkAddMembers puts many people into a team; AllUsers takes everybody.
@@ -80,6 +83,7 @@ type BulkAddMembers struct {
 	Members   MemberList       `json:"members"`
 	AllUsers  bool             `json:"all_users"`
 	MaxBudget Opt[models.Nano] `json:"max_budget_in_team"`
+	Duration  Opt[string]      `json:"budget_duration"`
 }
 
 // UpdateMember changes a person's place in a team.
@@ -89,6 +93,7 @@ type UpdateMember struct {
 	Email     string           `json:"user_email"`
 	Role      Opt[string]      `json:"role"`
 	MaxBudget Opt[models.Nano] `json:"max_budget_in_team"`
+	Duration  Opt[string]      `json:"budget_duration"`
 	TPMLimit  Opt[int64]       `json:"tpm_limit"`
 	RPMLimit  Opt[int64]       `json:"rpm_limit"`
 }
@@ -170,11 +175,12 @@ type OrgUpdate = NewOrg
 
 // OrgView is an organization as its readers see it.
 type OrgView struct {
-	Org     models.Organization
-	Budget  *models.Budget
-	Spend   models.Nano
-	Members []OrgMemberView
-	Teams   []string // ids
+	Org      models.Organization
+	Budget   *models.Budget
+	Spend    models.Nano
+	ResetsAt *models.Time
+	Members  []OrgMemberView
+	Teams    []string // ids
 }
 
 // OrgMemberView is a person's place in an organization.

@@ -111,7 +111,7 @@ func (t *Teams) insertTeam(ctx context.Context, tx *store.Store, who access.Acto
 func (t *Teams) firstMembers(ctx context.Context, tx *store.Store, who access.Actor, team *models.Team, members []Member) error {
 	named := false
 	for _, m := range members {
-		id, err := t.addMember(ctx, tx, withTeam(who, team.ID), access.MemberAdd, team, m, Opt[models.Nano]{})
+		id, err := t.addMember(ctx, tx, withTeam(who, team.ID), access.MemberAdd, team, m, MemberLimits{})
 		if err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func (t *Teams) firstMembers(ctx context.Context, tx *store.Store, who access.Ac
 	if named || who.UserID == "" {
 		return nil
 	}
-	return t.join(ctx, tx, who, team.ID, who.UserID, models.TeamAdmin, Opt[models.Nano]{})
+	return t.join(ctx, tx, who, team.ID, who.UserID, models.TeamAdmin, MemberLimits{})
 }
 
 // withTeam is the actor as admin of a team that they are making.
@@ -279,7 +279,18 @@ func (t *Teams) Delete(ctx context.Context, who access.Actor, ids []string) ([]s
 		if err := t.deleteRows(ctx, tx, who, list); err != nil {
 			return err
 		}
+		members, err := tx.MembersOfTeams(ctx, ids...)
+		if err != nil {
+			return err
+		}
+		var budgets []string
+		for i := range members {
+			budgets = addPtr(budgets, members[i].BudgetID)
+		}
 		if _, err := tx.DeleteTeams(ctx, ids); err != nil {
+			return err
+		}
+		if err := tx.DropOwnBudgets(ctx, budgets...); err != nil {
 			return err
 		}
 		for _, team := range teams {

@@ -86,6 +86,7 @@ func (f *TeamFields) apply(t *models.Team) error {
 	t.Extra, err = mergeExtra(t.Extra, map[string]Opt[json.RawMessage]{
 		"guardrails": f.Guardrails, "policies": f.Policies, "prompts": f.Prompts,
 		"object_permission": f.ObjectPermission, "router_settings": f.RouterSettings,
+		"rpm_limit_type": f.RPMLimitType, "tpm_limit_type": f.TPMLimitType,
 	})
 	return err
 }

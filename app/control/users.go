@@ -310,7 +310,14 @@ func (u *Users) Delete(ctx context.Context, who access.Actor, ids []string) (int
 		if err := u.deleteRows(ctx, tx, who, list); err != nil {
 			return err
 		}
+		budgets, err := placeBudgets(ctx, tx, ids)
+		if err != nil {
+			return err
+		}
 		if count, err = tx.DeleteUsers(ctx, ids); err != nil {
+			return err
+		}
+		if err := tx.DropOwnBudgets(ctx, budgets...); err != nil {
 			return err
 		}
 		for _, user := range rows {
@@ -321,6 +328,22 @@ func (u *Users) Delete(ctx context.Context, who access.Actor, ids []string) (int
 		return nil
 	})
 	return int(count), err
+}
+
+// placeBudgets are the budget rows that people's places in teams and organizations have.
+func placeBudgets(ctx context.Context, tx *store.Store, ids []string) (budgets []string, err error) {
+	teams, err := tx.MembershipsOfUsers(ctx, ids...)
+	if err != nil {
+		return nil, err
+	}
+	for i := range teams {
+		budgets = addPtr(budgets, teams[i].BudgetID)
+	}
+	orgs, err := tx.OrgMembershipsOfUsers(ctx, ids...)
+	for i := range orgs {
+		budgets = addPtr(budgets, orgs[i].BudgetID)
+	}
+	return budgets, err
 }
 
 // ChangePassword sets the caller's own password; old is what they have now. Their other sessions end. Errors:

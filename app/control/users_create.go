@@ -180,7 +180,7 @@ func (b *base) insertUser(ctx context.Context, tx *store.Store, who access.Actor
 		if err != nil {
 			return nil, err
 		}
-		if err := b.join(ctx, tx, who, p.TeamID, user.ID, role, p.MaxBudget); err != nil {
+		if err := b.join(ctx, tx, who, p.TeamID, user.ID, role, MemberLimits{MaxBudget: p.MaxBudget}); err != nil {
 			return nil, err
 		}
 	}

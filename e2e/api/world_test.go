@@ -97,6 +97,30 @@ func refusal(t *testing.T, what string, resp *testkit.Response, status int) obje
 	return e
 }
 
+// exchange sends a request with headers of its own and reads the whole answer.
+func exchange(t *testing.T, s *testkit.Server, method, path string, headers map[string]string, body string) (status int, text []byte) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range headers {
+		req.Header.Set(name, value)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err = io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, text
+}
+
 // sendWith sends a request with headers of its own and follows no redirect; the body is read and closed.
 func sendWith(t *testing.T, s *testkit.Server, method, path string, headers map[string]string, body string) *http.Response {
 	t.Helper()
