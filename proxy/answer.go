@@ -88,8 +88,11 @@ func (c *call) finishPlain(body []byte) route.Outcome {
 	c.attemptHeaders()
 	c.costHeaders(b)
 	c.providerHeaders()
+	c.cacheHeaders()
 	r.SetBodyRaw(nil)
-	r.SwapBody(a.Append(r.SwapBody(nil)[:0]))
+	body = a.Append(r.SwapBody(nil)[:0])
+	c.keep(body, a, &e, b)
+	r.SwapBody(body)
 	c.log(fasthttp.StatusOK, "")
 	return route.Outcome{Class: route.Success}
 }
@@ -184,6 +187,7 @@ func (c *call) relay(src stream.Source, deadline time.Time) route.Outcome {
 	c.commonHeaders()
 	c.attemptHeaders()
 	c.providerHeaders()
+	c.cacheHeaders()
 	r.ImmediateHeaderFlush = false // the first content is there already: one write brings both
 	c.hold.HandOver()
 	c.handed = true
@@ -238,6 +242,7 @@ func (c *call) filter() stream.Filter {
 		}
 		f = o
 	}
+	f = c.tapped(f)
 	if c.sent.bridge != nil {
 		f = c.sent.bridge.Filter(f)
 	}
@@ -351,7 +356,7 @@ func (c *call) streamed(state *stream.State, end stream.End, cause error) {
 	if end == stream.Panic {
 		c.p.Log.Error("panic in a stream", slog.String("call_id", c.id), slog.Any("error", cause))
 	}
-	c.settle(e)
+	c.keepStream(&e, c.settle(e))
 	c.log(e.httpStatus, e.code)
 }
 

@@ -53,6 +53,7 @@ type call struct {
 	shownID  []byte     // of the response that this call makes, a JSON string
 	previous responseID // of the response that this call continues
 
+	cache       caching
 	flight      provider.Flight
 	watch       stream.Watch
 	watched     bool
@@ -104,6 +105,7 @@ func (c *call) free() {
 		return
 	}
 	defer c.p.active.Add(-1)
+	c.leaveFlight()
 	if c.watched {
 		c.watched = false
 		c.p.watcher.Remove(&c.watch)
@@ -115,6 +117,9 @@ func (c *call) free() {
 
 // follow notices a client that leaves while the call is under way.
 func (c *call) follow() {
+	if c.watched {
+		return
+	}
 	c.watched = true
 	c.p.watcher.Add(&c.watch, c.ctx.Conn(), c)
 }

@@ -20,6 +20,7 @@ import (
 
 	"gatehouse/models"
 	"gatehouse/proxy/budget"
+	"gatehouse/proxy/cache"
 	"gatehouse/proxy/keyring"
 	"gatehouse/proxy/limit"
 	"gatehouse/proxy/policy"
@@ -80,6 +81,8 @@ type Config struct {
 	MinOutput  int64
 	TokenLimit TokenLimit
 
+	Cache cache.Rules
+
 	Adjust      price.Adjustments
 	EgressAllow []string // CIDR or host: reachable for deployments made through the API
 }
@@ -125,7 +128,7 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, req AuthRequest, secret string) (*keyring.Grant, error)
 }
 
-// Deps are the parts of a plane. Auth, Dial and TLS may be nil.
+// Deps are the parts of a plane. Auth, Cache, Dial and TLS may be nil.
 type Deps struct {
 	Config  Config
 	Ring    Ring
@@ -137,6 +140,7 @@ type Deps struct {
 	Prices  *price.Table
 	Auth    Authenticator
 	Seal    Sealer          // makes the ids of responses; nil: ids last as long as the process
+	Cache   *cache.Cache    // nil: no answer is kept, whatever Config says
 	Dial    provider.Dialer // for deployments of config.yaml; nil = any address
 	TLS     *tls.Config
 	Log     *slog.Logger

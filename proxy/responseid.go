@@ -84,7 +84,7 @@ func (c *call) ownResponse(id, field string) (responseID, *models.Deployment, *f
 // ownID puts sealed ids into a response object that a provider made.
 func (c *call) ownID(r *wire.Answer) {
 	if i := r.Find("id"); i >= 0 {
-		if id, _ := wire.String(r.Raw(i)); id != "" {
+		if id, _ := wire.String(r.Raw(i)); id != "" || c.cache.hit != nil {
 			if c.shownID == nil { // one stream tells its id many times
 				c.shownID = wire.AppendString(nil, c.sealID(id))
 			}

@@ -24,6 +24,7 @@ import (
 	"gatehouse/internal/testkit"
 	"gatehouse/models"
 	"gatehouse/proxy/budget"
+	"gatehouse/proxy/cache"
 	"gatehouse/proxy/keyring"
 	"gatehouse/proxy/limit"
 	"gatehouse/proxy/price"
@@ -121,6 +122,7 @@ type setup struct {
 	deployments []models.Deployment // ${PROVIDER} in APIBase is filled in
 	rows        func(models.ChangeSink)
 	auth        Authenticator
+	cache       *cache.Cache
 }
 
 func deployment(name, providerName, model string) models.Deployment {
@@ -175,7 +177,7 @@ func newRig(tb testing.TB, s setup) *rig {
 	s.config.Version = "test"
 	plane, err := New(Deps{
 		Config: s.config, Ring: r.ring, Router: r.router, Limits: limit.NewMemory(time.Now, 0), Budget: r.budget, Outputs: new(budget.Outputs),
-		Ledger: r.book, Prices: price.New(time.Now), Auth: s.auth, Now: time.Now,
+		Ledger: r.book, Prices: price.New(time.Now), Auth: s.auth, Cache: s.cache, Now: time.Now,
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -76,6 +76,9 @@ func (c *call) walk(pathModel string) *failure {
 		return f
 	}
 	defer c.hold.Settle()
+	if answered, f := c.fromCache(); answered || f != nil {
+		return f
+	}
 	return c.attempts()
 }
 
@@ -217,7 +220,10 @@ func (c *call) read(pathModel string) *failure {
 	if f := c.shape(); f != nil {
 		return f
 	}
-	return c.readExtras()
+	if f := c.readExtras(); f != nil {
+		return f
+	}
+	return c.readCache()
 }
 
 // readForm takes a multipart body apart, where the operation knows such bodies.

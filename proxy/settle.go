@@ -41,6 +41,7 @@ type bill struct {
 	version   string
 	estimated bool
 	unpriced  bool
+	saved     models.Nano // what a hit of the cache would have cost
 }
 
 // absurd is more tokens than any model takes: a count above it is not believed.
@@ -86,12 +87,20 @@ func (c *call) counted(e *ending) int64 {
 
 // price works the bill out.
 func (c *call) price(e *ending) bill {
+	if c.cache.hit != nil {
+		return c.priceHit()
+	}
 	var b bill
 	if isMedia(c.op) {
 		b.usage = c.mediaUsage(e)
 	} else {
 		b.usage, b.estimated = c.usageOf(e)
 	}
+	return c.priced(b, e)
+}
+
+// priced puts the price of its usage on a bill.
+func (c *call) priced(b bill, e *ending) bill {
 	if c.sent.attempt.Deployment == nil || b.usage.Zero() {
 		return b
 	}
@@ -136,14 +145,19 @@ func (c *call) settle(e ending) bill {
 	c.whose(rec)
 	rec.Usage, rec.Lines, rec.CostNano, rec.PriceVersion = b.usage, b.lines, b.cost, b.version
 	rec.UsageEstimated, rec.Unpriced = b.estimated, b.unpriced
+	c.noteHit(rec, b)
 	rec.Status, rec.HTTPStatus, rec.ErrorCode = e.status, e.httpStatus, e.code
 	rec.End = now
 	if c.hold.money != nil {
 		rec.OvershootNano = c.hold.money.Settle(b.cost).Overshoot
 		rec.Charges = c.hold.money.Charges(rec.Charges[:0]) // with what the cost takes out of slices
 	}
-	c.hold.slot.Settle(c.limited(b.usage.InputTotal(), b.usage.OutputTotal()))
-	if e.status == spend.StatusSuccess && c.op.Textual() {
+	if c.cache.hit != nil {
+		c.hold.slot.Settle(0) // a hit counts as a request, not in tokens
+	} else {
+		c.hold.slot.Settle(c.limited(b.usage.InputTotal(), b.usage.OutputTotal()))
+	}
+	if e.status == spend.StatusSuccess && c.op.Textual() && c.cache.hit == nil {
 		c.p.Outputs.Observe(c.group, b.usage.OutputTotal()/max(1, c.n))
 	}
 	if c.sent.plan != nil {

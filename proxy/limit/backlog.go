@@ -83,7 +83,7 @@ func (r *Redis) Catch(ctx context.Context) bool {
 		if !ok {
 			return true
 		}
-		if !r.breaker.try(r.o.Now()) || !r.pay(ctx, &d) {
+		if !r.breaker.Try(r.o.Now()) || !r.pay(ctx, &d) {
 			return false
 		}
 		r.later.drop()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"gatehouse/proxy/breaker"
 	"gatehouse/proxy/keyring"
 )
 
@@ -63,7 +64,7 @@ type Redis struct {
 	oweS    *redis.Script
 	later   backlog
 	local   *Memory // counts every call of this process, so that a share is known the moment Redis is gone
-	breaker breaker
+	breaker breaker.Breaker
 	serial  atomic.Uint64
 	mu      sync.Mutex
 	open    map[*Slot]struct{}
@@ -94,7 +95,7 @@ func NewRedis(o RedisOptions) *Redis {
 }
 
 // Degraded says whether Redis is away and shares are enforced.
-func (r *Redis) Degraded() bool { return r.breaker.open() }
+func (r *Redis) Degraded() bool { return r.breaker.Open() }
 
 // Take admits a call, by Redis or else by this replica's share.
 func (r *Redis) Take(ctx context.Context, wants []Want, tokens int64) (*Slot, error) {
@@ -109,10 +110,10 @@ func (r *Redis) Take(ctx context.Context, wants []Want, tokens int64) (*Slot, er
 	}
 	tokens = max(0, tokens)
 	lease, at := "", r.o.Now()
-	if r.breaker.try(at) {
+	if r.breaker.Try(at) {
 		lease = r.o.Name + "/" + strconv.FormatUint(r.serial.Add(1), 36)
 		s, refused, err := r.ask(ctx, counted, tokens, lease)
-		if err != nil && ctx.Err() == nil && !r.breaker.open() {
+		if err != nil && ctx.Err() == nil && !r.breaker.Open() {
 			s, refused, err = r.ask(ctx, counted, tokens, lease) // a stall, or a connection that had gone stale
 		}
 		switch {
@@ -150,7 +151,7 @@ func named(wants []Want, scope string) bool {
 }
 
 func (r *Redis) report(ctx context.Context, ok bool, err error) {
-	if !r.breaker.done(ok, r.o.Now()) {
+	if !r.breaker.Done(ok, r.o.Now()) {
 		return
 	}
 	if ok {
@@ -259,7 +260,7 @@ func (r *Redis) finish(s *Slot, delta int64, undo bool) {
 		args = append(args, s.taken[i].window)
 	}
 	d := debt{script: r.finishS, keys: r.keys(func(i int) string { return s.taken[i].scope }, len(s.taken)), args: args}
-	if r.breaker.open() || !r.pay(context.Background(), &d) {
+	if r.breaker.Open() || !r.pay(context.Background(), &d) {
 		r.later.add(d)
 	}
 }
@@ -281,7 +282,7 @@ func (r *Redis) Run(ctx context.Context) error {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
-			case <-time.After(probeEvery):
+			case <-time.After(breaker.ProbeEvery):
 				r.later.ring()
 			}
 		}
@@ -297,7 +298,7 @@ func (r *Redis) Renew(ctx context.Context) {
 	}
 	r.mu.Unlock()
 	for _, s := range open {
-		if ctx.Err() != nil || s.done.Load() || !r.breaker.try(r.o.Now()) {
+		if ctx.Err() != nil || s.done.Load() || !r.breaker.Try(r.o.Now()) {
 			continue
 		}
 		once, cancel := context.WithTimeout(ctx, r.o.Timeout)

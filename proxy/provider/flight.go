@@ -52,7 +52,10 @@ func (f *Flight) Cancel(cause Cause) {
 }
 
 // Sleep waits, and says whether the flight is still on afterwards.
-func (f *Flight) Sleep(d time.Duration) bool {
+func (f *Flight) Sleep(d time.Duration) bool { return f.Wait(nil, d) }
+
+// Wait waits for done to be closed, d at most, and says whether the flight is still on afterwards.
+func (f *Flight) Wait(done <-chan struct{}, d time.Duration) bool {
 	f.mu.Lock()
 	if f.cause != Running {
 		f.mu.Unlock()
@@ -66,6 +69,7 @@ func (f *Flight) Sleep(d time.Duration) bool {
 	select {
 	case <-wake:
 		return false
+	case <-done:
 	case <-timer.C:
 	}
 	f.mu.Lock()
