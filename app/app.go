@@ -86,6 +86,7 @@ type process struct {
 	replicas *replicas
 	writer   *ledgerWriter
 	redis    *redis.Client // nil: none is configured
+	answers  *keptAnswers  // nil: answers are not kept
 
 	background sync.WaitGroup
 	stop       context.CancelFunc // ends the background
@@ -204,11 +205,11 @@ func (p *process) build(ctx, background context.Context, cfg *config.Config) err
 	}
 	p.services = control.New(control.Deps{
 		Store: p.store, Ring: p.ring, Ledger: p.budget, KeyRule: keyRule(p.hooks), Sealer: modelSealer{p.sealer},
-		Models: catalog{ring: p.ring, prices: p.prices}, Policy: p.policy.Load, Now: p.now, Log: p.log,
+		Models: catalog{ring: p.ring, prices: p.prices}, Answers: p.answerCache(), Policy: p.policy.Load, Now: p.now, Log: p.log,
 	})
 	p.health = &health{
 		store: p.store, ring: p.ring, ledger: p.ledger, router: p.router, maxStale: cfg.Gatehouse.SnapshotMaxStale, version: p.opt.Version, level: cfg.Log.Level,
-		now: p.now,
+		now: p.now, kept: p.answers,
 	}
 	p.goRun(background, "configuration feed", p.ring.Run)
 	p.goRun(background, "health probe", func(ctx context.Context) error { p.health.run(ctx); return nil })
@@ -326,6 +327,12 @@ func (p *process) buildPlane(background context.Context, cfg *config.Config) err
 		d.Auth = hookAuth{p.hooks}
 	}
 	p.countCalls(cfg, &d)
+	if err := p.openCache(background, cfg); err != nil {
+		return err
+	}
+	if p.answers != nil {
+		d.Cache = p.answers.cache
+	}
 	p.plane, err = proxy.New(d)
 	return err
 }
@@ -342,6 +349,9 @@ func (p *process) close() {
 		cancel()
 	}
 	p.closeBudgets()
+	if p.answers != nil {
+		p.answers.close()
+	}
 	if p.store != nil {
 		if err := p.store.Close(); err != nil {
 			p.log.Warn("the database did not close", slog.Any("error", err))

@@ -28,6 +28,7 @@ type health struct {
 	ring     *keyring.Ring
 	ledger   *spend.Ledger
 	router   *route.Router
+	kept     *keptAnswers // nil: answers are not kept
 	maxStale time.Duration
 	version  string
 	level    string
@@ -101,7 +102,7 @@ func (h *health) Guard(parent context.Context) (ctx context.Context, done func()
 
 // Readiness says whether calls can be served: with the database away, known keys are, while the snapshot is fresh.
 func (h *health) Readiness() (api.Readiness, bool) {
-	r := api.Readiness{Status: "healthy", DB: "connected", Version: h.version, LogLevel: h.level}
+	r := api.Readiness{Status: "healthy", DB: "connected", Version: h.version, LogLevel: h.level, Cache: h.kept.state()}
 	if h.dbDown.Load() {
 		r.Status, r.DB = "degraded", "Not connected"
 		r.Reason = "the database does not answer; known keys are served"

@@ -261,6 +261,9 @@ var roleTable = []roleRow{
 	{"GET /get/ui_settings", "", everyKey},
 	{"GET /health", "", readers},
 	{"GET /cache/ping", "", everyKey},
+	{"POST /cache/delete", `{"keys":["{own key}"]}`, admins},
+	{"POST /cache/flushall", "", admins},
+	{"GET /cache/redis/info", "", admins},
 }
 
 // publicRoutes answer without a key, on purpose.

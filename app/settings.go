@@ -70,6 +70,7 @@ func (p *process) planeConfig(c *config.Config) proxy.Config {
 		p.log.Warn("cost_discount_config and cost_margin_config are left out", slog.Any("error", err))
 	}
 	out := proxy.Config{
+		Cache:   cacheRules(&c.Cache),
 		Version: p.opt.Version, RootPath: c.Server.RootPath, MasterKey: p.master, KeyHeader: c.General.KeyHeader,
 		MaxBody: c.General.MaxRequestMB << 20, MaxAnswer: c.General.MaxResponseMB << 20,
 		Timeout: c.Router.Timeout, StreamFirst: c.Router.StreamFirst, StreamIdle: c.Router.StreamIdle, StreamLongest: c.Router.MaxStream,

@@ -256,7 +256,7 @@ func TestCacheStreams(t *testing.T) {
 				t.Errorf("the provider was asked %d times", n)
 			}
 			said := saying(t, plain.body)
-			for what, got := range map[string]string{"whole": saying(t, whole.body), "replayed": heard(t, replayed), "streamed": heard(t, streamed), "again": heard(t, again)} {
+			for what, got := range map[string]string{"whole": saying(t, whole.body), "replayed": streamSays(t, replayed), "streamed": streamSays(t, streamed), "again": streamSays(t, again)} {
 				if got != said || said == "" {
 					t.Errorf("%s says\n%s\nplain says\n%s\n%s", what, got, said, replayed.body)
 				}
@@ -349,8 +349,8 @@ func (c call1) write(t *testing.T, out *strings.Builder) {
 	fmt.Fprintf(out, "[%s %v]", c.Function.Name, args)
 }
 
-// heard is saying for a stream.
-func heard(t *testing.T, a answer) string {
+// streamSays is saying for a stream.
+func streamSays(t *testing.T, a answer) string {
 	t.Helper()
 	var text, stop string
 	calls := map[int]*call1{}

@@ -73,7 +73,7 @@ func (h *Handlers) Ops() []Op {
 	var all []Op
 	for _, family := range [][]Op{
 		h.keyOps(), h.userOps(), h.teamOps(), h.orgOps(), h.budgetOps(), h.customerOps(), h.invitationOps(), h.modelOps(), h.spendOps(),
-		h.auditOps(), h.healthOps(),
+		h.auditOps(), h.healthOps(), h.cacheOps(),
 	} {
 		all = append(all, family...)
 	}

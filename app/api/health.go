@@ -26,7 +26,6 @@ func (h *Handlers) healthOps() []Op {
 			Doc: "What a portal needs to know.",
 		}, h.uiSettings),
 		op(Op{Method: "GET", Path: "/.well-known/litellm-ui-config", Public: true, Tag: "portal", Doc: "Where the portal is."}, h.uiConfig),
-		op(Op{Method: "GET", Path: "/cache/ping", Action: access.CachePing, Tag: "cache", Doc: "Whether the response cache answers; 503 while there is none.", Down: true}, h.cachePing),
 	}
 }
 
@@ -52,25 +51,6 @@ type uiConfig struct {
 
 func (h *Handlers) uiConfig(*fiber.Ctx, none) (uiConfig, error) {
 	return uiConfig{RootPath: h.RootPath, BaseURL: h.UISettings().BaseURL}, nil
-}
-
-// cacheState is the answer of /cache/ping: why the cache does not answer.
-type cacheState struct {
-	Error struct {
-		Message string `json:"message"`
-		Type    string `json:"type"`
-		Param   string `json:"param"`
-		Code    string `json:"code"`
-	} `json:"error"`
-}
-
-func (cacheState) schema(g *schemas) object { return g.failure() }
-
-func (h *Handlers) cachePing(c *fiber.Ctx, _ none) (cacheState, error) {
-	var out cacheState
-	out.Error.Message, out.Error.Type, out.Error.Param, out.Error.Code = "The response cache is not on.", "cache_ping_error", "None", "503"
-	c.Status(fiber.StatusServiceUnavailable)
-	return out, nil
 }
 
 type deploymentQuery struct {

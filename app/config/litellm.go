@@ -128,4 +128,6 @@ type Cache struct {
 	CallTypes     []string // supported_call_types; empty = the default set
 	Scope         string   // "key", "team", "org", "global"
 	Deterministic bool     // cache_only_deterministic
+	MemoryMB      int      // gatehouse.cache_memory_mb: bound of a local cache
+	MaxAnswerKB   int      // gatehouse.cache_max_answer_kb: a larger answer is not kept
 }

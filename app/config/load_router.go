@@ -253,12 +253,14 @@ func (l *loader) cache(s, own *section) {
 		l.warn(kind.value, kind.path, "no Redis host is named; a local cache is used")
 		c.Type = "local"
 	}
-	c.TTL = l.seconds(p.ref("ttl"), may, true, 0)
+	c.TTL = l.seconds(either(p.ref("ttl"), p.ref("default_in_"+map[bool]string{true: "redis", false: "memory"}[c.Type == "redis"]+"_ttl")), may, true, 0)
 	c.Namespace = l.text(p.ref("namespace"), may)
 	c.DefaultOff = l.oneOf(p.ref("mode"), may, "default_on", "default_on", "default_off") == "default_off"
 	c.CallTypes = l.texts(p.ref("supported_call_types"), may)
 	c.Scope = l.oneOf(either(own.ref("cache_scope"), p.ref("scope")), may, "team", "key", "team", "org", "global")
 	c.Deterministic = l.boolean(p.ref("cache_only_deterministic"), may, false)
+	c.MemoryMB = l.wholeOr(own.ref("cache_memory_mb"), may, 1, 64)
+	c.MaxAnswerKB = l.wholeOr(own.ref("cache_max_answer_kb"), may, 1, 1024)
 	p.accept("similarity_threshold", "redis_startup_nodes", "service_name", "sentinel_nodes", "sentinel_password", "max_connections",
 		"default_in_memory_ttl", "default_in_redis_ttl", "redis_flush_size", "username", "db")
 	p.done("s3_", "gcs_", "qdrant_", "redis_", "gcp_", "ssl_", "disk_")

@@ -110,6 +110,7 @@ type Deps struct {
 	Sealer  Sealer
 	Models  Catalog
 	Mailer  Mailer           // nil: no mail
+	Answers AnswerCache      // nil: answers are not kept
 	Hasher  *password.Hasher // nil: the default cost, as many at once as there are processors
 	Policy  func() *Policy
 	Now     func() time.Time
@@ -131,6 +132,7 @@ type Services struct {
 	Models      *Models
 	Spend       *Spend
 	Audit       *Audit
+	Cache       *Cache
 }
 
 // New makes the services.
@@ -147,7 +149,7 @@ func New(d Deps) *Services {
 	s := &Services{
 		Keys: &Keys{base: b}, Users: &Users{base: b}, Teams: &Teams{base: b}, Orgs: &Orgs{base: b}, Budgets: &Budgets{base: b},
 		Customers: &Customers{base: b}, Invitations: &Invitations{base: b}, Identity: &Identity{base: b}, Sessions: &Sessions{base: b},
-		Models: &Models{base: b}, Spend: &Spend{base: b}, Audit: &Audit{base: b},
+		Models: &Models{base: b}, Spend: &Spend{base: b}, Audit: &Audit{base: b}, Cache: &Cache{base: b},
 	}
 	s.Login = newLogin(b)
 	s.Invitations.login = s.Login
