@@ -160,6 +160,7 @@ var roleTable = []roleRow{
 
 	{"POST /organization/new", `{"organization_alias":"x"}`, admins},
 	{"PATCH /organization/update", `{"organization_id":"{team org}","max_budget":5}`, admins},
+	{"POST /organization/update", `{"organization_id":"{team org}","max_budget":5}`, admins},
 	{"DELETE /organization/delete", `{"organization_ids":["{empty org}"]}`, admins},
 	{"GET /organization/list", "", everyone},
 	{"GET /organization/info", "organization_id={team org}", "MAVO"},
@@ -168,6 +169,7 @@ var roleTable = []roleRow{
 	{"POST /organization/info", `{"organizations":["{team org}","{far org}"]}`, readers},
 	{"POST /organization/member_add", `{"organization_id":"{team org}","member":{"role":"internal_user","user_email":"{new email}"}}`, admins},
 	{"PATCH /organization/member_update", `{"organization_id":"{team org}","user_id":"{org user}","role":"internal_user"}`, admins},
+	{"POST /organization/member_update", `{"organization_id":"{team org}","user_id":"{org user}","role":"internal_user"}`, admins},
 	{"DELETE /organization/member_delete", `{"organization_id":"{team org}","user_id":"{org user}"}`, admins},
 
 	{"POST /budget/new", `{"max_budget":1}`, admins},

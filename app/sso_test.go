@@ -482,7 +482,8 @@ func TestMicrosoft(t *testing.T) {
 	}
 	p.groups = []map[string]any{group("ms-1", "One"), group("ms-2", "Two"), {"@odata.type": "#microsoft.graph.directoryRole", "id": "role"}, group("ms-3", "Three"), group("ms-4", "Four")}
 	p.assigned = []map[string]any{
-		{"principalType": "Group", "principalId": "ms-3", "principalDisplayName": "Three"}, {"principalType": "User", "principalId": "u"},
+		{"principalType": "Group", "principalId": "ms-3", "principalDisplayName": "Three"},
+		{"principalType": "User", "principalId": "u"},
 		{"principalType": "Group", "principalId": "ms-9", "principalDisplayName": "Nine"},
 	}
 	who := func(id string) map[string]any {

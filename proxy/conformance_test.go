@@ -214,7 +214,9 @@ type party struct {
 }
 
 func parties() map[string]party {
-	chat := func(model string) party { return party{wire: provider.OpenAI, file: "openai", model: model, base: "/v1"} }
+	chat := func(model string) party {
+		return party{wire: provider.OpenAI, file: "openai", model: model, base: "/v1"}
+	}
 	out := map[string]party{
 		"openai": chat("gpt-4o"), "custom_openai": chat("m"), "litellm_proxy": chat("m"), "ollama": chat("llama3"), "ollama_chat": chat("llama3"),
 		"huggingface": chat("HuggingFaceH4/zephyr-7b-beta"), "fireworks_ai": chat("accounts/fireworks/models/llama-v3p3-70b-instruct"),

@@ -92,7 +92,8 @@ func TestMedia(t *testing.T) {
 	}{
 		{
 			"images by the piece", "/v1/images/generations", "aimage_generation", plain(`{"model":"dall-e","prompt":"a cat","n":2,"tags":["x"]}`),
-			testkit.Reply{Body: `{"created":1,"data":[{"url":"u"},{"url":"v"}]}`}, "/v1/images/generations", 80_000_000, false,
+			testkit.Reply{Body: `{"created":1,"data":[{"url":"u"},{"url":"v"}]}`},
+			"/v1/images/generations", 80_000_000, false,
 		},
 		{
 			"images by token", "/openai/deployments/gpt-image/images/generations", "aimage_generation", plain(`{"prompt":"a cat"}`),
@@ -101,15 +102,18 @@ func TestMedia(t *testing.T) {
 		},
 		{
 			"an edit", "/v1/images/edits", "aimage_edit", form("image", []byte("\x89PNG\r\n--x\r\n"), "model=dall-e", "prompt=a dog", "n=1", "user=u1"),
-			testkit.Reply{Body: `{"created":1,"data":[{"b64_json":"AA"}]}`}, "/v1/images/edits", 40_000_000, false,
+			testkit.Reply{Body: `{"created":1,"data":[{"b64_json":"AA"}]}`},
+			"/v1/images/edits", 40_000_000, false,
 		},
 		{
 			"a transcript, length of the file", "/v1/audio/transcriptions", "atranscription", form("file", sound, "model=whisper"),
-			testkit.Reply{Body: `{"text":"hello"}`}, "/v1/audio/transcriptions", 30 * 100_000, false,
+			testkit.Reply{Body: `{"text":"hello"}`},
+			"/v1/audio/transcriptions", 30 * 100_000, false,
 		},
 		{
 			"a transcript, length from the answer", "/audio/transcriptions", "atranscription", form("file", []byte("ID3 mp3"), "model=whisper", "litellm_metadata={\"a\":1}"),
-			testkit.Reply{Body: `{"text":"hello","usage":{"type":"duration","seconds":12}}`}, "/v1/audio/transcriptions", 12 * 100_000, false,
+			testkit.Reply{Body: `{"text":"hello","usage":{"type":"duration","seconds":12}}`},
+			"/v1/audio/transcriptions", 12 * 100_000, false,
 		},
 		{
 			"a transcript as subtitles", "/v1/audio/translations", "atranslation", form("file", []byte("ID3 mp3"), "model=whisper", "response_format=srt"),
@@ -118,15 +122,18 @@ func TestMedia(t *testing.T) {
 		},
 		{
 			"speech", "/v1/audio/speech", "aspeech", plain(`{"model":"tts","input":"Grüße!","voice":"alloy"}`),
-			testkit.Reply{Body: "\x00\x01ID3 sound \xff", Header: map[string]string{"Content-Type": "audio/mpeg"}}, "/v1/audio/speech", 6 * 15_000, false,
+			testkit.Reply{Body: "\x00\x01ID3 sound \xff", Header: map[string]string{"Content-Type": "audio/mpeg"}},
+			"/v1/audio/speech", 6 * 15_000, false,
 		},
 		{
 			"moderation without a model", "/v1/moderations", "amoderation", plain(`{"input":"hm"}`),
-			testkit.Reply{Body: `{"id":"modr-1","model":"omni-moderation-latest-real","results":[{"flagged":false}]}`}, "/v1/moderations", 0, false,
+			testkit.Reply{Body: `{"id":"modr-1","model":"omni-moderation-latest-real","results":[{"flagged":false}]}`},
+			"/v1/moderations", 0, false,
 		},
 		{
 			"rerank", "/v2/rerank", "arerank", plain(`{"model":"rerank","query":"q","documents":["a","b"],"top_n":1}`),
-			testkit.Reply{Body: `{"id":"r","results":[{"index":1,"relevance_score":0.9}],"meta":{"billed_units":{"search_units":3}}}`}, "/v1/rerank", 3 * 2_000_000, false,
+			testkit.Reply{Body: `{"id":"r","results":[{"index":1,"relevance_score":0.9}],"meta":{"billed_units":{"search_units":3}}}`},
+			"/v1/rerank", 3 * 2_000_000, false,
 		},
 	}
 	for _, tt := range tests {

@@ -311,7 +311,7 @@ func (c *call) shape() *failure {
 		need = wire.Input
 	default:
 	}
-	if !req.Has(need) && !(c.op == provider.Responses && req.Find("previous_response_id") >= 0) {
+	if !req.Has(need) && (c.op != provider.Responses || req.Find("previous_response_id") < 0) {
 		return fail(missingField, "the field "+need.Name()+" is missing").about(need.Name())
 	}
 	if need == wire.Messages && !wire.IsArray(req.Get(need)) {

@@ -69,6 +69,7 @@ func TestAYearOfResets(t *testing.T) {
 }
 
 func walkYear(t *testing.T, zone *time.Location, length string) {
+	t.Helper()
 	now := time.Date(2026, 1, 7, 9, 41, 0, 0, zone)
 	end := now.AddDate(1, 6, 0)
 	step, most := 97*time.Minute, 5000

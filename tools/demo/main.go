@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -32,7 +31,7 @@ func main() {
 }
 
 func run(ctx context.Context, dsn string) (err error) {
-	db, err := store.Open(ctx, dsn, store.Options{Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	db, err := store.Open(ctx, dsn, store.Options{Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ func (l Lang) TheOrganization(name string) string {
 }
 func (l Lang) TheGateway() string { return l.pick("the whole gateway", "整个网关") }
 func (l Lang) ForModel(whose, model string) string {
-	return l.fill("%s for %s", "%s（%s）", whose, model)
+	return l.fill("%s for %s", "%s（模型 %s）", whose, model)
 }
 
 func (l Lang) CheckBlocked(whose string) string {

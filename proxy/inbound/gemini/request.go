@@ -98,8 +98,15 @@ func (t *ToChat) config(o *wire.Builder, raw []byte) {
 		return
 	}
 	for _, name := range [...][2]string{
-		{"temperature", "temperature"}, {"topP", "top_p"}, {"maxOutputTokens", "max_tokens"}, {"stopSequences", "stop"}, {"candidateCount", "n"},
-		{"seed", "seed"}, {"presencePenalty", "presence_penalty"}, {"frequencyPenalty", "frequency_penalty"}, {"responseLogprobs", "logprobs"},
+		{"temperature", "temperature"},
+		{"topP", "top_p"},
+		{"maxOutputTokens", "max_tokens"},
+		{"stopSequences", "stop"},
+		{"candidateCount", "n"},
+		{"seed", "seed"},
+		{"presencePenalty", "presence_penalty"},
+		{"frequencyPenalty", "frequency_penalty"},
+		{"responseLogprobs", "logprobs"},
 		{"logprobs", "top_logprobs"},
 	} {
 		o.Raw(name[1], scalar(get(raw, name[0])))

@@ -33,8 +33,13 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 		return dst, err //nolint:wrapcheck // fit for the caller
 	}
 	for _, p := range [...]chat.Field{
-		{Name: "n", Raw: r.N}, {Name: "logprobs", Raw: r.LogProbs}, {Name: "top_logprobs", Raw: r.TopLogProbs}, {Name: "logit_bias", Raw: r.LogitBias},
-		{Name: "presence_penalty", Raw: r.PresencePenalty}, {Name: "frequency_penalty", Raw: r.FrequencyPenalty}, {Name: "seed", Raw: r.Seed},
+		{Name: "n", Raw: r.N},
+		{Name: "logprobs", Raw: r.LogProbs},
+		{Name: "top_logprobs", Raw: r.TopLogProbs},
+		{Name: "logit_bias", Raw: r.LogitBias},
+		{Name: "presence_penalty", Raw: r.PresencePenalty},
+		{Name: "frequency_penalty", Raw: r.FrequencyPenalty},
+		{Name: "seed", Raw: r.Seed},
 		{Name: "modalities", Raw: r.Modalities},
 	} {
 		if err := f.Policy.Unsupported(p.Name, p.Raw); err != nil {
