@@ -51,7 +51,7 @@ func (c *chat) Chat(_ context.Context, call portal.ChatCall) (*portal.ChatAnswer
 			r.Header.AddBytesV(fasthttp.HeaderXForwardedFor, from)
 		}
 	}
-	c.plane.ServeAs(&ctx, provider.Chat, proxy.Known{Grant: grant, Session: call.Scope, Cap: call.Cap})
+	c.plane.ServeAs(&ctx, provider.Chat, proxy.Known{Grant: grant, Session: call.Scope, Cap: call.Cap}) //nolint:contextcheck // a call carries its own context
 	answer := &portal.ChatAnswer{
 		Status: ctx.Response.StatusCode(), ContentType: string(ctx.Response.Header.ContentType()),
 		Cost: string(ctx.Response.Header.Peek("x-litellm-response-cost")),

@@ -19,9 +19,9 @@ func (p *process) explain(ctx context.Context, key *models.Key, model string) (p
 	a := p.plane.Explain(ctx, grant, model)
 	switch {
 	case a.Rule != nil:
-		return portal.Explanation{By: refusalOf(a.Rule.Kind), Level: levelOf(a.Rule), ID: a.Rule.ID}, nil
+		return portal.Explanation{By: refusalOf(a.Rule.Kind), Level: levelOf(a.Rule), ID: a.Rule.ID}, nil //nolint:nilerr // the refusal is the answer
 	case a.Rate != nil:
-		return portal.Explanation{
+		return portal.Explanation{ //nolint:nilerr // the refusal is the answer
 			By: portal.ByLimit, Level: a.Rate.Level.String(), ID: a.Rate.ID, Model: a.Rate.Model, Kind: a.Rate.Kind.String(), Most: a.Rate.Limit,
 		}, nil
 	case a.Budget != nil:

@@ -56,21 +56,6 @@ func (b *base) ownerOf(ctx context.Context, key *models.Key) (*models.User, erro
 	return user, err
 }
 
-func (b *base) orgOf(ctx context.Context, key *models.Key, team *models.Team) (*models.Organization, error) {
-	id := deref(key.OrgID)
-	if team != nil && team.OrgID != nil {
-		id = *team.OrgID
-	}
-	if id == "" {
-		return nil, nil //nolint:nilnil // in no organization
-	}
-	org, err := b.Store.Organization(ctx, id)
-	if absent(err) {
-		return nil, nil //nolint:nilnil // as above
-	}
-	return org, err
-}
-
 // KeyFrame is what stands around a key: the rows whose limits hold for it too.
 type KeyFrame struct {
 	Team *models.Team // nil: a personal key

@@ -222,7 +222,7 @@ func merged(stands, sent keyInput, may func(string) access.Freedom) keyInput {
 func versionOf(a models.Audit) string { return strconv.FormatInt(a.UpdatedAt.Micros(), 10) }
 
 // stale notes that somebody changed the row since the form was opened.
-func (f *form) stale(h *Handlers, a models.Audit) bool {
+func (f *form) stale(a models.Audit) bool {
 	sent := f.value("version")
 	if sent == "" || sent == versionOf(a) {
 		return false
@@ -240,7 +240,7 @@ func (h *Handlers) keyUpdate(c *fiber.Ctx) error {
 	l, actor := h.locale(c), web.Actor(c)
 	f := h.readForm(c)
 	back := func() error { return h.showKey(c, v, "settings", fiber.StatusUnprocessableEntity, f) }
-	if f.stale(h, v.Key.Audit) {
+	if f.stale(v.Key.Audit) {
 		return back()
 	}
 	in := merged(standing(&v.Key), readKeyInput(c), freedoms(actor, &v.Key))

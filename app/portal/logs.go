@@ -128,7 +128,7 @@ func (h *Handlers) logList(c *fiber.Ctx) error {
 	return web.Render(c, logs.Page(f, v), nil)
 }
 
-func (h *Handlers) logTable(c *fiber.Ctx, l i18n.Locale, s list, page *control.LogPage, v *logs.List) {
+func (h *Handlers) logTable(_ *fiber.Ctx, l i18n.Locale, s list, page *control.LogPage, v *logs.List) {
 	t := &v.Table
 	t.ClearURL = s.base
 	for _, name := range []string{"status", "model", "key", "team_id", "user_id", "request_id", "tag", "min_spend"} {

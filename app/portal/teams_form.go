@@ -266,7 +266,7 @@ func (h *Handlers) teamUpdate(c *fiber.Ctx) error {
 	actor, team := web.Actor(c), &t.Team
 	f := h.readForm(c)
 	back := func() error { return h.showTeam(c, t, "settings", fiber.StatusUnprocessableEntity, f) }
-	if f.stale(h, team.Audit) {
+	if f.stale(team.Audit) {
 		return back()
 	}
 	may := access.FieldsOf(actor, access.TeamUpdate, access.Team(team.ID, team.OrgID))

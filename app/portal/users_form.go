@@ -55,7 +55,7 @@ func (h *Handlers) userUpdate(c *fiber.Ctx) error {
 	}
 	f := h.readForm(c)
 	back := func() error { return h.showUser(c, u, fiber.StatusUnprocessableEntity, f) }
-	if f.stale(h, row.Audit) {
+	if f.stale(row.Audit) {
 		return back()
 	}
 	in := control.UserUpdate{ID: row.ID}

@@ -45,7 +45,7 @@ func (c *Controls) Parse(raw []byte, allowed func(control string) error) error {
 		if name == "s-max-age" { // LiteLLM's older spelling
 			name = "s-maxage"
 		}
-		ok := true
+		var ok bool
 		switch name {
 		case "ttl":
 			c.TTL, c.HasTTL = seconds(v)

@@ -60,7 +60,7 @@ func (a Adjust) Ceiling(in models.Nano, outputPerMillion int64) (models.Nano, in
 }
 
 // mulDivUp is a*b/c rounded up, at most the largest number; 0 when a factor is not positive.
-func mulDivUp(a, b, c int64) int64 {
+func mulDivUp(a, b, c int64) int64 { //nolint:unparam // the same shape as mulDiv
 	if a <= 0 || b <= 0 || c <= 0 {
 		return 0
 	}

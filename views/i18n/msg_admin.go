@@ -41,6 +41,7 @@ func (l Lang) CoolingDown() string   { return l.pick("Cooling down", "冷却中"
 func (l Lang) CoolsFor(span string) string {
 	return l.fill("Left alone for another %s after failures", "失败后暂停调用，还需 %s", span)
 }
+
 func (l Lang) AccessViaTeam(names string) string {
 	return l.fill("via team %s", "通过团队 %s", names)
 }
@@ -353,9 +354,11 @@ func (l Lang) LockedByEnvironment() string {
 func (l Lang) LockedByConfig() string {
 	return l.pick("Set by config.yaml; change it there.", "由 config.yaml 设定，请在那里修改。")
 }
-func (l Lang) TestDone() string             { return l.pick("It works.", "测试通过。") }
-func (l Lang) TryOut() string               { return l.pick("Try it out", "测试") }
-func (l Lang) SendTestMail() string         { return l.pick("Send a test mail", "发送测试邮件") }
-func (l Lang) TestSSO() string              { return l.pick("Test single sign-on", "测试单点登录") }
+func (l Lang) TestDone() string     { return l.pick("It works.", "测试通过。") }
+func (l Lang) TryOut() string       { return l.pick("Try it out", "测试") }
+func (l Lang) SendTestMail() string { return l.pick("Send a test mail", "发送测试邮件") }
+
+func (l Lang) TestSSO() string { return l.pick("Test single sign-on", "测试单点登录") }
+
 func (l Lang) TestWebhook() string          { return l.pick("Send a test alert", "发送测试告警") }
 func (l Lang) TestFailed(why string) string { return l.fill("It failed: %s", "失败：%s", why) }

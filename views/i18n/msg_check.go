@@ -9,6 +9,7 @@ func (l Lang) TheTeam(name string) string { return l.fill("team %s", "团队 %s"
 func (l Lang) TheMemberIn(team string) string {
 	return l.fill("the owner within team %s", "所有者在团队 %s 中", team)
 }
+
 func (l Lang) TheOrganization(name string) string {
 	return l.fill("organization %s", "组织 %s", name)
 }
@@ -20,24 +21,31 @@ func (l Lang) ForModel(whose, model string) string {
 func (l Lang) CheckBlocked(whose string) string {
 	return l.fill("Calls are refused: %s is blocked.", "调用会被拒绝：%s已停用。", whose)
 }
+
 func (l Lang) CheckExpired() string {
 	return l.pick("Calls are refused: this key has expired.", "调用会被拒绝：此密钥已过期。")
 }
+
 func (l Lang) CheckMissing(whose string) string {
 	return l.fill("Calls are refused: %s does not exist any more.", "调用会被拒绝：%s已不存在。", whose)
 }
+
 func (l Lang) CheckNoModel(model string) string {
 	return l.fill("No deployment serves %s.", "没有部署提供 %s。", model)
 }
+
 func (l Lang) CheckCooling(model string) string {
 	return l.fill("This key may call %s, but each of its deployments failed lately and is left alone for a moment.", "此密钥可以调用 %s，但其所有部署近期失败，暂时停用。", model)
 }
+
 func (l Lang) CheckLimit(whose, limit string) string {
 	return l.fill("The limit of %s is used up for the moment: %s.", "%s的限额暂时用完：%s。", whose, limit)
 }
+
 func (l Lang) CheckBudget(whose, spent, limit string) string {
 	return l.fill("The budget of %s is used up: %s of %s.", "%s的预算已用完：%s / %s。", whose, spent, limit)
 }
+
 func (l Lang) CheckResets(at string) string {
 	return l.fill("It starts again on %s.", "将于 %s 重新开始。", at)
 }
@@ -45,7 +53,9 @@ func (l Lang) CheckResets(at string) string {
 func (l Lang) NRequestsPerMin(n string) string {
 	return l.fill("%s requests per minute", "每分钟 %s 个请求", n)
 }
+
 func (l Lang) NTokensPerMin(n string) string {
 	return l.fill("%s tokens per minute", "每分钟 %s 个词元", n)
 }
+
 func (l Lang) NParallel(n string) string { return l.fill("%s at the same time", "同时 %s 个", n) }

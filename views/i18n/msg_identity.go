@@ -12,10 +12,13 @@ func (l Lang) SSODebugRefused(reason string) string {
 func (l Lang) SSOAccount() string    { return l.pick("Account", "账户") }
 func (l Lang) SSONewAccount() string { return l.pick("a new one is created", "将创建新账户") }
 func (l Lang) SSOJoins() string      { return l.pick("Teams of the groups", "群组对应的团队") }
-func (l Lang) SSOMakes() string      { return l.pick("Teams that would be created", "将创建的团队") }
+
+func (l Lang) SSOMakes() string { return l.pick("Teams that would be created", "将创建的团队") }
+
 func (l Lang) SSOSkips() string {
 	return l.pick("Groups that are no team", "没有对应团队的群组")
 }
+
 func (l Lang) SSOFailed(provider string) string {
 	return l.fill("Sign-in with %s failed.", "使用 %s 登录失败。", provider)
 }

@@ -24,10 +24,10 @@ type Frame struct {
 	Zone    string // reporting zone: "Europe/Berlin"
 	// ClockZone is the zone that moments are shown in, where the person chose another one.
 	ClockZone string
-	User    User
-	Nav     Nav
-	Toasts  []ui.Toast // one-time messages of the session
-	Notice  Notice     // a banner over every page, such as numbers that are late
+	User      User
+	Nav       Nav
+	Toasts    []ui.Toast // one-time messages of the session
+	Notice    Notice     // a banner over every page, such as numbers that are late
 	// SessionEnds is when the session ends, RFC 3339; "" shows no warning before it.
 	SessionEnds string
 	Shortcuts   bool     // single-key shortcuts are on for this person

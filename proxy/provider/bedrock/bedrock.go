@@ -32,26 +32,24 @@ func (Provider) Wire(*provider.Target, string) provider.Wire { return provider.B
 var regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
 
 // split takes LiteLLM's sub-prefixes and a region off a model's name.
-func split(model string) (id, region string, invoke bool) {
+func split(model string) (id, region string) {
 	for {
 		head, rest, ok := strings.Cut(model, "/")
 		switch {
 		case !ok || strings.HasPrefix(head, "arn:"):
-			return model, region, invoke
-		case head == "converse" || head == "converse_like":
-		case head == "invoke":
-			invoke = true
+			return model, region
+		case head == "converse" || head == "converse_like" || head == "invoke":
 		case regionName.MatchString(head):
 			region = head
 		default:
-			return model, region, invoke
+			return model, region
 		}
 		model = rest
 	}
 }
 
 func regionOf(d *models.Deployment) (string, error) {
-	if _, region, _ := split(d.Model); region != "" {
+	if _, region := split(d.Model); region != "" {
 		return region, nil
 	}
 	region, _ := d.Params["aws_region_name"].(string)
@@ -109,7 +107,7 @@ func isClaude(id string) bool { return strings.Contains(id, "anthropic.claude") 
 
 // Path appends the path of an operation.
 func (Provider) Path(_ *provider.Target, dst []byte, c provider.PathOf) ([]byte, error) {
-	id, _, _ := split(c.Model)
+	id, _ := split(c.Model)
 	action := ""
 	switch c.Op {
 	case provider.Converse:

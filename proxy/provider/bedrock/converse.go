@@ -73,7 +73,7 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 	}
 	o.Raw("messages", wire.List(messages))
 	o.Raw("toolConfig", f.tools(r))
-	id, _, _ := split(model)
+	id, _ := split(model)
 	more, budget := additional(r, id)
 	o.Raw("inferenceConfig", inference(r, budget))
 	for _, p := range r.Rest {
