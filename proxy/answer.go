@@ -64,6 +64,8 @@ func (c *call) finishPlain(body []byte) route.Outcome {
 		if i := a.Find("modelVersion"); i >= 0 {
 			a.Replace(i, c.shownJSON())
 		}
+	case c.op == provider.Chat || c.op == provider.Completion:
+		a.RenameFinish(openai.Finish)
 	case c.wire == provider.Anthropic:
 		usage = wire.ReadAnthropicUsage(a.UsageRaw())
 	}

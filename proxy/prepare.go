@@ -34,13 +34,15 @@ func (c *call) prepare(deadline time.Time) (*provider.Request, *failure) {
 		return nil, refusedOp(err)
 	}
 	c.sent.op = op
-	if c.sent.bridge = b; b != nil {
-		// A bridge reads the body as it is now, edits and all.
+	if b != nil || c.touched() {
+		// What follows must see the body as it is now, edits and all.
 		s.edited = body.Append(s.edited[:0])
-		if err := s.whole.Parse(s.edited); err != nil {
-			return nil, refusedByBody(err)
+		if body = &s.whole; body.Parse(s.edited) != nil {
+			return nil, refusedByBody(wire.ErrSyntax)
 		}
-		if s.other, err = b.Request(s.other[:0], &s.whole, c.sent.model); err != nil {
+	}
+	if c.sent.bridge = b; b != nil {
+		if s.other, err = b.Request(s.other[:0], body, c.sent.model); err != nil {
 			return nil, refusedByBody(err)
 		}
 		body = &s.moved
@@ -87,6 +89,12 @@ func (c *call) sign(req *provider.Request) *failure {
 	}
 	req.Extra = extra
 	return nil
+}
+
+// touched says whether the body has had fields put in or left out for this attempt.
+func (c *call) touched() bool {
+	t := c.sent.target
+	return len(t.Defaults) > 0 || len(t.Drop) > 0 || len(c.drop) > 0 || len(c.sent.attempt.Overrides) > 0
 }
 
 // requestPath is the path of a request line, with its query.

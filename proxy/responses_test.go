@@ -134,10 +134,10 @@ func TestResponsesByAnotherWire(t *testing.T) {
 	if call.Type != "function_call" || call.CallID != "toolu_1" || call.Name != "weather" || call.Arguments != `{"city":"Oslo"}` {
 		t.Errorf("output %+v", body.Output)
 	}
-	want := `{"max_tokens":77,"tools":[{"name":"weather","input_schema":{"type":"object"}}],"system":[{"type":"text","text":"Be brief."}],` +
+	want := `{"tools":[{"name":"weather","input_schema":{"type":"object"}}],"system":[{"type":"text","text":"Be brief."}],` +
 		`"messages":[{"role":"user","content":[{"type":"text","text":"Weather?"},{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}]},` +
 		`{"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"weather","input":{"city":"Rome"}}]},` +
-		`{"role":"user","content":[{"type":"tool_result","tool_use_id":"c1","content":"sunny"}]}],"tool_choice":{"type":"tool","name":"weather"},"model":"claude-real"}`
+		`{"role":"user","content":[{"type":"tool_result","tool_use_id":"c1","content":"sunny"}]}],"tool_choice":{"type":"tool","name":"weather"},"max_tokens":77,"model":"claude-real"}`
 	if sent := string(r.provider.Last(t).Body); sent != want {
 		t.Errorf("sent %s\nwant %s", sent, want)
 	}

@@ -34,6 +34,8 @@ type OpenAI struct {
 	only   []byte // the text of the chunk just read, when it is all that the chunk says
 	last   []byte // the usage chunk, held until the end
 	passed bool   // it has gone out
+
+	choices []byte // of the chunk just read, as they are passed on
 }
 
 // State is what was learned so far.
@@ -103,7 +105,7 @@ func (f *OpenAI) read() {
 	if tier := a.ServiceTier(); tier != "" {
 		s.ServiceTier = tier
 	}
-	foreign := ""
+	foreign := false
 	choices := 0
 	a.EachDelta(func(d wire.Delta) {
 		if choices++; choices == 1 && d.Text != nil && d.Thought == nil && d.Tools == nil && d.Finish == nil {
@@ -123,15 +125,12 @@ func (f *OpenAI) read() {
 		}
 		if d.Finish != nil {
 			s.Finished = true
-			if f.Finish != nil && f.Finish(d.Finish) != "" {
-				foreign = string(d.Finish)
-			}
+			foreign = foreign || f.Finish != nil && f.Finish(d.Finish) != ""
 		}
 	})
-	if foreign != "" {
-		// A finish reason is a string of its own in the list of choices; content cannot hold one unescaped.
-		word := wire.AppendString(nil, f.Finish([]byte(foreign)))
-		a.SetChoices(bytes.ReplaceAll(a.Choices(), append([]byte(`"finish_reason":`), foreign...), append([]byte(`"finish_reason":`), word...)))
+	f.choices = a.Choices()
+	if foreign {
+		f.choices = a.RenameFinish(f.Finish)
 	}
 	if u := a.Usage(); u.Seen {
 		f.only = nil
@@ -159,11 +158,10 @@ func (f *OpenAI) usage() bool {
 			raw = withCost(raw, *cost)
 		}
 	}
-	choices := a.Choices()
 	a.SetChoices([]byte("[]"))
 	a.SetUsage(raw)
 	f.last = a.Append(f.last[:0])
-	a.SetChoices(choices)
+	a.SetChoices(f.choices)
 	a.SetUsage([]byte("null"))
 	return !only
 }

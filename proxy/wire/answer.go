@@ -1,5 +1,7 @@
 package wire
 
+import "bytes"
+
 // Answer is a provider's JSON answer, or the data of one event of its stream, with the few members picked out that the
 // gateway reads. It may be parsed again and keeps its memory; what it returns are views of the body.
 type Answer struct {
@@ -124,4 +126,24 @@ func (a *Answer) SetChoices(raw []byte) {
 	if a.choices > 0 {
 		a.Replace(a.choices-1, raw)
 	}
+}
+
+// RenameFinish brings finish reasons to other words, as word says ("": it stays). It returns the list of choices as it is
+// then.
+func (a *Answer) RenameFinish(word func(raw []byte) string) []byte {
+	var foreign []byte
+	a.EachDelta(func(d Delta) {
+		if d.Finish != nil && word(d.Finish) != "" {
+			foreign = d.Finish
+		}
+	})
+	if foreign == nil {
+		return a.Choices()
+	}
+	with := AppendString([]byte(`"finish_reason":`), word(foreign))
+	compact := Compact(a.Choices())
+	// A finish reason is a string of its own in the list of choices; content cannot hold one unescaped.
+	choices := bytes.ReplaceAll(compact, append([]byte(`"finish_reason":`), foreign...), with)
+	a.SetChoices(choices)
+	return choices
 }

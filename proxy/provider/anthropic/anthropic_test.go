@@ -85,7 +85,9 @@ func TestFromChatRequest(t *testing.T) {
 		"sampling":             {`{` + hi + `,"temperature":1.7,"top_p":0.5,"stop":"X","stream":true}`, `{` + user + `,"max_tokens":4096,"temperature":1,"top_p":0.5,"stop_sequences":["X"],"stream":true}`},
 		"what asks for naught": {`{` + hi + `,"n":1,"logprobs":false,"presence_penalty":0}`, `{` + user + `,"max_tokens":4096}`},
 		"user":                 {`{` + hi + `,"user":"u"}`, `{` + user + `,"max_tokens":4096,"metadata":{"user_id":"u"}}`},
-		"effort":               {`{` + hi + `,"reasoning_effort":"low"}`, `{` + user + `,"max_tokens":4096,"thinking":{"type":"enabled","budget_tokens":1024}}`},
+		"effort":               {`{` + hi + `,"reasoning_effort":"low"}`, `{` + user + `,"thinking":{"type":"enabled","budget_tokens":1024},"max_tokens":5120}`},
+		"effort under a cap":   {`{` + hi + `,"reasoning_effort":"high","max_tokens":2000}`, `{` + user + `,"thinking":{"type":"enabled","budget_tokens":1999},"max_tokens":2000}`},
+		"no room to think":     {`{` + hi + `,"reasoning_effort":"high","max_tokens":900}`, `{` + user + `,"max_tokens":900}`},
 		"own thinking":         {`{` + hi + `,"reasoning_effort":"low","thinking":{"type":"adaptive"}}`, `{` + user + `,"max_tokens":4096,"thinking":{"type":"adaptive"}}`},
 		"schema":               {`{` + hi + `,"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"}}}}`, `{` + user + `,"max_tokens":4096,"output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}}}`},
 		"tools": {

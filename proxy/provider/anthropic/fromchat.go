@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gatehouse/proxy/provider"
+	"gatehouse/proxy/provider/chat"
 	"gatehouse/proxy/wire"
 )
 
@@ -22,10 +23,9 @@ type FromChat struct {
 }
 
 // Request appends the Messages request for a chat request. Errors: *wire.BadField, *provider.UnsupportedParam.
-func (f *FromChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, error) {
+func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, error) {
 	var o wire.Builder
-	var choice, parallel []byte
-	tokens := false
+	var choice, parallel, limit []byte
 	for i := range in.Len() {
 		if in.Dropped(i) {
 			continue
@@ -45,9 +45,8 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, erro
 			o.Raw("system", system)
 			o.Raw("messages", messages)
 		case "max_tokens", "max_completion_tokens":
-			if !tokens {
-				tokens = true
-				o.Raw("max_tokens", raw)
+			if limit == nil {
+				limit = raw
 			}
 		case "stop":
 			o.Raw("stop_sequences", stops(raw))
@@ -76,11 +75,12 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, erro
 			o.Raw(name, raw) // stream, top_p, top_k, thinking and whatever the API will learn
 		}
 	}
-	if !tokens {
-		o.Raw("max_tokens", strconv.AppendInt(nil, DefaultMaxTokens, 10))
-	}
 	o.Raw("tool_choice", toolChoice(choice, parallel))
-	output(&o, in)
+	budget := output(&o, in, model, limit)
+	if limit == nil {
+		limit = strconv.AppendInt(nil, DefaultMaxTokens+budget, 10)
+	}
+	o.Raw("max_tokens", limit)
 	return append(dst, o.Bytes()...), nil
 }
 
@@ -93,8 +93,9 @@ func (f *FromChat) unsupported(name string, raw []byte) error {
 	return &provider.UnsupportedParam{Name: name, Provider: "Anthropic"}
 }
 
-// output adds what is said about the form of the answer and the effort put into it.
-func output(o *wire.Builder, in *wire.Request) {
+// output adds what is said about the form of the answer and the effort put into it. budget is what thinking may take of
+// the output.
+func output(o *wire.Builder, in *wire.Request, model string, limit []byte) (budget int64) {
 	var config wire.Builder
 	if i := in.Find("response_format"); i >= 0 && !in.Dropped(i) {
 		raw := in.Raw(i)
@@ -105,15 +106,52 @@ func output(o *wire.Builder, in *wire.Request) {
 			config.Raw("format", format.Bytes())
 		}
 	}
-	if i := in.Find("reasoning_effort"); i >= 0 && !in.Dropped(i) {
+	if i := in.Find("thinking"); i >= 0 && !in.Dropped(i) {
+		budget, _ = wire.Int(wire.Lookup(in.Raw(i), "budget_tokens"))
+	} else if i := in.Find("reasoning_effort"); i >= 0 && !in.Dropped(i) {
 		effort, _ := wire.String(in.Raw(i))
-		if budget := map[string]int64{"low": 1024, "medium": 2048, "high": 4096}[effort]; budget > 0 && in.Find("thinking") < 0 {
-			o.Raw("thinking", fmt.Appendf(nil, `{"type":"enabled","budget_tokens":%d}`, budget))
+		switch {
+		case effort == "" || effort == "none":
+		case adaptive(model):
+			o.Raw("thinking", []byte(`{"type":"adaptive"}`))
+			if effort == "minimal" {
+				effort = "low"
+			}
+			config.Text("effort", effort)
+		default:
+			if budget = chat.ClaudeBudget(effort, limit); budget > 0 {
+				o.Raw("thinking", fmt.Appendf(nil, `{"type":"enabled","budget_tokens":%d}`, budget))
+			}
 		}
 	}
 	if !config.Empty() {
 		o.Raw("output_config", config.Bytes())
 	}
+	return max(budget, 0)
+}
+
+// adaptive says whether a model decides itself how long it thinks, and is told an effort: Claude 4.6 and later. A name
+// is claude-FAMILY-MAJOR-MINOR, with a date or a platform's marks around it.
+func adaptive(model string) bool {
+	_, rest, ok := strings.Cut(model, "claude-")
+	if !ok {
+		return false
+	}
+	var version []int
+	for part := range strings.SplitSeq(rest, "-") {
+		n, err := strconv.Atoi(part)
+		if err != nil || n > 99 {
+			if len(version) > 0 {
+				break
+			}
+			continue
+		}
+		version = append(version, n)
+	}
+	if len(version) == 0 {
+		return false
+	}
+	return version[0] > 4 || version[0] == 4 && len(version) > 1 && version[1] >= 6
 }
 
 // stops brings stop to a list without entries that are white space only, which the API refuses.

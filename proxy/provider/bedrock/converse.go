@@ -3,7 +3,6 @@ package bedrock
 import (
 	"encoding/base64"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -74,8 +73,8 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 	o.Raw("messages", wire.List(messages))
 	o.Raw("toolConfig", f.tools(r))
 	id, _ := split(model)
-	more, budget := additional(r, id)
-	o.Raw("inferenceConfig", inference(r, budget))
+	more := additional(r, id)
+	o.Raw("inferenceConfig", inference(r))
 	for _, p := range r.Rest {
 		switch p.Name {
 		case "guardrailConfig", "performanceConfig", "requestMetadata", "promptVariables", "additionalModelResponseFieldPaths", "outputConfig":
@@ -96,14 +95,10 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 	return append(dst, o.Bytes()...), nil
 }
 
-// inference is inferenceConfig. A thinking budget comes out of maxTokens, so a cap that it would fill is raised by it.
-func inference(r *chat.Request, budget int64) []byte {
+// inference is inferenceConfig.
+func inference(r *chat.Request) []byte {
 	var o wire.Builder
-	limit := r.MaxTokens
-	if n, ok := wire.Int(limit); ok && budget > 0 && n <= budget {
-		limit = strconv.AppendInt(nil, n+budget, 10)
-	}
-	o.Raw("maxTokens", limit)
+	o.Raw("maxTokens", r.MaxTokens)
 	o.Raw("temperature", r.Temperature)
 	o.Raw("topP", r.TopP)
 	if len(r.Stop) > 0 {
@@ -119,19 +114,23 @@ func inference(r *chat.Request, budget int64) []byte {
 	return o.Bytes()
 }
 
-// additional is what only the model itself knows; budget is the thinking budget in it.
-func additional(r *chat.Request, id string) (more wire.Builder, budget int64) {
+// additional is what only the model itself knows.
+func additional(r *chat.Request, id string) *wire.Builder {
+	more := new(wire.Builder)
 	if r.TopK != nil {
 		more.Raw("top_k", r.TopK)
+	}
+	if string(r.Parallel) == "false" && isClaude(id) && len(r.Tools) > 0 && (r.Choice.Kind == "" || r.Choice.Kind == "auto") {
+		more.Raw("tool_choice", []byte(`{"type":"auto","disable_parallel_tool_use":true}`))
 	}
 	switch {
 	case r.Thinking != nil:
 		more.Raw("thinking", r.Thinking)
-		budget, _ = wire.Int(wire.Lookup(r.Thinking, "budget_tokens"))
 	case r.Effort == "" || r.Effort == "none":
 	case isClaude(id):
-		budget = max(1024, chat.Budget(r.Effort))
-		more.Raw("thinking", fmt.Appendf(nil, `{"type":"enabled","budget_tokens":%d}`, budget))
+		if budget := chat.ClaudeBudget(r.Effort, r.MaxTokens); budget > 0 {
+			more.Raw("thinking", fmt.Appendf(nil, `{"type":"enabled","budget_tokens":%d}`, budget))
+		}
 	case strings.Contains(id, "amazon.nova"):
 		var c wire.Builder
 		c.Text("type", "enabled")
@@ -140,7 +139,7 @@ func additional(r *chat.Request, id string) (more wire.Builder, budget int64) {
 	default:
 		more.Text("reasoning_effort", r.Effort)
 	}
-	return more, budget
+	return more
 }
 
 func textOf(text string) []byte {

@@ -53,3 +53,22 @@ func Budget(effort string) int64 {
 	}
 	return 0
 }
+
+// LeastBudget is the smallest thinking budget that Claude takes.
+const LeastBudget = 1024
+
+// ClaudeBudget is the thinking budget for reasoning_effort below an output cap, out of which thinking comes; 0 = none. A
+// cap is a promise and is never raised.
+func ClaudeBudget(effort string, limit []byte) int64 {
+	budget := Budget(effort)
+	if budget == 0 {
+		return 0
+	}
+	budget = max(budget, LeastBudget)
+	if n, ok := wire.Int(limit); ok && n <= budget {
+		if budget = n - 1; budget < LeastBudget {
+			return 0
+		}
+	}
+	return budget
+}

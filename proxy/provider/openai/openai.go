@@ -3,7 +3,6 @@
 package openai
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/url"
@@ -12,7 +11,6 @@ import (
 
 	"gatehouse/models"
 	"gatehouse/proxy/provider"
-	"gatehouse/proxy/wire"
 )
 
 // Vendor is a provider of the table. It satisfies provider.Provider.
@@ -187,104 +185,4 @@ var mediaPaths = map[provider.Op]string{
 	provider.ImageGeneration: "/images/generations", provider.ImageEdit: "/images/edits", provider.ImageVariation: "/images/variations",
 	provider.Transcription: "/audio/transcriptions", provider.Translation: "/audio/translations", provider.Speech: "/audio/speech",
 	provider.Moderation: "/moderations", provider.Rerank: "/rerank",
-}
-
-// Edit applies the provider's quirks to a body.
-func (p *Vendor) Edit(t *provider.Target, body *wire.Request, e *provider.Edits) error {
-	q := p.v.quirks
-	if q&reasoningCap != 0 && e.Op == provider.Chat && wantsCompletionCap(e.Model, t.Deployment.BaseModel) &&
-		body.Has(wire.MaxTokens) && !body.Present(wire.MaxCompletionTokens) {
-		body.RenameField(wire.MaxTokens, wire.MaxCompletionTokens.Name())
-	}
-	if q&mistralNames != 0 {
-		return p.mistral(body, e)
-	}
-	if q&noLogprobs != 0 {
-		return p.plainSampling(body, e)
-	}
-	return nil
-}
-
-// wantsCompletionCap knows the models that refuse max_tokens: the o-series and gpt-5 and later.
-func wantsCompletionCap(model, base string) bool {
-	for _, name := range []string{model, base} {
-		if i := strings.LastIndexByte(name, '/'); i >= 0 {
-			name = name[i+1:]
-		}
-		if len(name) >= 2 && name[0] == 'o' && name[1] >= '1' && name[1] <= '9' && (len(name) == 2 || name[2] == '-') {
-			return true
-		}
-		if rest, ok := strings.CutPrefix(name, "gpt-"); ok && rest != "" && rest[0] >= '5' && rest[0] <= '9' {
-			return true
-		}
-	}
-	return false
-}
-
-// mistral knows other names for three parameters and refuses three more.
-func (p *Vendor) mistral(body *wire.Request, e *provider.Edits) error {
-	if e.Op == provider.Embedding {
-		return nil
-	}
-	for i := range body.Len() {
-		switch string(body.Name(i)) {
-		case "max_completion_tokens":
-			if body.Present(wire.MaxTokens) {
-				body.Drop(i)
-			} else {
-				body.Rename(i, "max_tokens")
-			}
-		case "seed":
-			body.Rename(i, "random_seed")
-		case "tool_choice":
-			if string(body.Raw(i)) == `"required"` {
-				body.Replace(i, []byte(`"any"`))
-			}
-		case "stream_options", "user":
-			body.Drop(i) // what they ask for is done here: usage always comes, the end user is ours to know
-		case "logit_bias":
-			if err := e.Unsupported(body, i, "logit_bias", p.v.display); err != nil {
-				return err //nolint:wrapcheck // the text is for the caller as it is
-			}
-		}
-	}
-	return nil
-}
-
-// plainSampling refuses log probabilities and more than one choice.
-func (p *Vendor) plainSampling(body *wire.Request, e *provider.Edits) error {
-	if e.Op == provider.Embedding {
-		return nil
-	}
-	for i := range body.Len() {
-		name := string(body.Name(i))
-		raw := body.Raw(i)
-		refuse := false
-		switch name {
-		case "logprobs":
-			refuse = !wire.Null(raw) && !bytes.Equal(raw, []byte("false"))
-		case "top_logprobs":
-			refuse = !wire.Null(raw)
-		case "n":
-			n, ok := wire.Int(raw)
-			refuse = ok && n > 1
-		}
-		if refuse {
-			if err := e.Unsupported(body, i, name, p.v.display); err != nil {
-				return err //nolint:wrapcheck // as above
-			}
-		}
-	}
-	return nil
-}
-
-// Finish brings a finish reason that only one provider knows to OpenAI's word; "" means that it stays.
-func Finish(raw []byte) string {
-	switch string(raw) {
-	case `"model_length"`: // Mistral
-		return "length"
-	case `"eos"`: // Together
-		return "stop"
-	}
-	return ""
 }

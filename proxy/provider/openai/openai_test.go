@@ -114,7 +114,17 @@ func TestEdits(t *testing.T) {
 		"mistral, auto stays":    {"mistral", "m", `{"tool_choice":"auto"}`, `{"tool_choice":"auto"}`, false},
 		"mistral drops a bias":   {"mistral", "m", `{"logit_bias":{},"a":1}`, `{"a":1}`, true},
 		"groq drops":             {"groq", "m", `{"logprobs":true,"top_logprobs":2,"n":2,"a":1}`, `{"a":1}`, true},
-		"groq, one choice stays": {"groq", "m", `{"logprobs":false,"n":1}`, `{"logprobs":false,"n":1}`, false},
+		"groq, one choice stays": {"groq", "m", `{"logprobs":false,"n":1,"a":1}`, `{"a":1}`, false},
+		"o-series sampling":      {"openai", "o3", `{"temperature":1,"top_p":0.5,"presence_penalty":0,"logit_bias":{"1":1}}`, `{"temperature":1,"presence_penalty":0}`, true},
+		"gpt-5 sampling":         {"openai", "gpt-5-mini-2025-08-07", `{"temperature":0.2,"a":1}`, `{"a":1}`, true},
+		"gpt-5.1 judges itself":  {"openai", "gpt-5.1", `{"temperature":0.2}`, `{"temperature":0.2}`, false},
+		"gpt-5-chat is no such":  {"openai", "gpt-5-chat-latest", `{"temperature":0.2}`, `{"temperature":0.2}`, false},
+		"grok that thinks":       {"xai", "grok-4", `{"stop":["x"],"presence_penalty":1,"a":1}`, `{"a":1}`, true},
+		"grok that does not":     {"xai", "grok-2-1212", `{"stop":["x"]}`, `{"stop":["x"]}`, false},
+		"perplexity":             {"perplexity", "sonar", `{"n":2,"seed":1,"a":1}`, `{"a":1}`, true},
+		"inline":                 {"fireworks_ai", "accounts/fireworks/models/llama-v3p1-8b-instruct", `{"messages":[{"role":"user","content":[{"type":"image_url","image_url":"http://a/b.png"},{"type":"image_url","image_url":{"url":"http://a/c.pdf#transform=inline"}}]},{"role":"user","content":"x"}]}`, `{"messages":[{"role":"user","content":[{"type":"image_url","image_url":"http://a/b.png#transform=inline"},{"type":"image_url","image_url":{"url":"http://a/c.pdf#transform=inline"}}]},{"role":"user","content":"x"}]}`, false},
+		"no inline, it sees":     {"fireworks_ai", "accounts/fireworks/models/qwen2p5-vl-32b-instruct", `{"messages":[{"content":[{"type":"image_url","image_url":{"url":"http://a"}}]}]}`, `{"messages":[{"content":[{"type":"image_url","image_url":{"url":"http://a"}}]}]}`, false},
+		"mistral ids":            {"mistral", "m", `{"messages":[{"role":"assistant","tool_calls":[{"id":"call_1","type":"function"},{"id":"abcdefgh1"}]},{"role":"tool","tool_call_id":"call_1"},{"role":"tool","tool_call_id":"abcdefgh1"}]}`, `{"messages":[{"role":"assistant","tool_calls":[{"id":"74196fe72","type":"function"},{"id":"abcdefgh1"}]},{"role":"tool","tool_call_id":"74196fe72"},{"role":"tool","tool_call_id":"abcdefgh1"}]}`, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -133,7 +143,7 @@ func TestEdits(t *testing.T) {
 			}
 		})
 	}
-	for name, body := range map[string]string{"mistral": `{"logit_bias":{}}`, "groq": `{"n":3}`} {
+	for name, body := range map[string]string{"mistral": `{"logit_bias":{"1":1}}`, "groq": `{"n":3}`} {
 		var r wire.Request
 		if err := r.Parse([]byte(body)); err != nil {
 			t.Fatal(err)

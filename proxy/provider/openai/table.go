@@ -3,11 +3,12 @@ package openai
 // vendor is one provider that speaks OpenAI's wire: where it is and what its wire does differently (proxy.md §5). Keys and
 // bases from the environment are in the deployment already.
 type vendor struct {
-	display string // in messages
-	base    string // default base URL; "" = the deployment must name one
-	v1      bool   // a base without a path gets /v1
-	noKey   bool   // works without a key
-	header  string // carries the key in place of Authorization
+	display string   // in messages
+	base    string   // default base URL; "" = the deployment must name one
+	v1      bool     // a base without a path gets /v1
+	noKey   bool     // works without a key
+	header  string   // carries the key in place of Authorization
+	refuses []string // parameters of chats that it answers with an error
 	quirks  quirk
 }
 
@@ -16,8 +17,9 @@ type quirk uint16
 
 const (
 	reasoningCap    quirk = 1 << iota // o-series and gpt-5 want max_completion_tokens
-	mistralNames                      // max_tokens, random_seed, tool_choice "any"; no stream_options, user, logit_bias
-	noLogprobs                        // and no n above 1
+	mistralNames                      // max_tokens, random_seed, tool_choice "any", ids of nine letters; no stream_options, user
+	inlines                           // Fireworks' document inlining, for models that see no pictures
+	reasonersPlain                    // models that think refuse stop and penalties
 	azurePaths                        // the model is in the path
 	organization                      // OpenAI-Organization
 	regionInHost                      // Bedrock: {region} in the base
@@ -41,13 +43,13 @@ var vendors = map[string]vendor{
 	"ollama":       {display: "Ollama", base: "http://localhost:11434/v1", v1: true, noKey: true},
 	"ollama_chat":  {display: "Ollama", base: "http://localhost:11434/v1", v1: true, noKey: true},
 	"huggingface":  {display: "Hugging Face", base: "https://router.huggingface.co/v1", v1: true, noKey: true},
-	"fireworks_ai": {display: "Fireworks", base: "https://api.fireworks.ai/inference/v1"},
-	"mistral":      {display: "Mistral", base: "https://api.mistral.ai/v1", quirks: mistralNames},
+	"fireworks_ai": {display: "Fireworks", base: "https://api.fireworks.ai/inference/v1", quirks: inlines},
+	"mistral":      {display: "Mistral", base: "https://api.mistral.ai/v1", quirks: mistralNames, refuses: []string{"logit_bias", "logprobs", "top_logprobs"}},
 	"openrouter":   {display: "OpenRouter", base: "https://openrouter.ai/api/v1", quirks: moneyUsage | siteHeaders | nativeResponses | takesThinking},
-	"groq":         {display: "Groq", base: "https://api.groq.com/openai/v1", quirks: noLogprobs | nativeResponses},
+	"groq":         {display: "Groq", base: "https://api.groq.com/openai/v1", quirks: nativeResponses, refuses: []string{"logprobs", "top_logprobs", "logit_bias", "n"}},
 	"together_ai":  {display: "Together", base: "https://api.together.xyz/v1"},
 	"deepseek":     {display: "DeepSeek", base: "https://api.deepseek.com"},
-	"xai":          {display: "xAI", base: "https://api.x.ai/v1", quirks: nativeResponses},
-	"perplexity":   {display: "Perplexity", base: "https://api.perplexity.ai"},
+	"xai":          {display: "xAI", base: "https://api.x.ai/v1", quirks: nativeResponses | reasonersPlain},
+	"perplexity":   {display: "Perplexity", base: "https://api.perplexity.ai", refuses: []string{"n", "logit_bias", "logprobs", "top_logprobs", "seed"}},
 	"hosted_vllm":  {display: "vLLM", v1: true, noKey: true, quirks: nativeResponses | takesThinking},
 }
