@@ -60,6 +60,7 @@ func (h *Handlers) keyOps() []Op {
 			Method: "POST", Path: "/key/:key/reset_spend", Action: access.KeyResetSpend, Tag: "keys", Doc: "Set what a key has spent in its window.", Detail: true,
 			Example: `{"reset_to":0}`,
 		}, h.keyResetSpend),
+		h.keyBudgetOp(),
 		op(Op{Method: "POST", Path: "/key/health", Action: access.KeyHealth, Tag: "keys", Doc: "Answers if the caller's key is good.", Example: `{}`}, h.keyHealth),
 	}
 }

@@ -106,6 +106,7 @@ type Deps struct {
 	Store   *store.Store
 	Ring    Ring
 	Ledger  Ledger
+	Explain Budgeter      // nil: nobody serves calls here
 	KeyRule hooks.KeyRule // nil: no rule
 	Sealer  Sealer
 	Models  Catalog

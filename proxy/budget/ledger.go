@@ -125,6 +125,9 @@ func (l *Ledger) account(scope string) *account {
 type State struct {
 	Spent, Held, Total    models.Nano
 	WindowStart, ResetsAt int64 // Unix µs; 0: no window
+
+	Shared   bool        // with other replicas: Spent is what the books last said, and Unbooked
+	Unbooked models.Nano // settled here and not in the books yet
 }
 
 // State reads one scope; the zero State for one that nobody has spent in.
@@ -142,7 +145,9 @@ func (l *Ledger) State(scope string) State {
 	if a.length != "" {
 		a.turn(&l.cal, a.length, a.fixed, now)
 	}
-	return State{Spent: a.spent, Held: a.held, Total: a.total, WindowStart: a.start, ResetsAt: a.resetsAt}
+	return State{
+		Spent: a.spent, Held: a.held, Total: a.total, WindowStart: a.start, ResetsAt: a.resetsAt, Shared: a.shared, Unbooked: a.slice.unbooked,
+	}
 }
 
 // Reset sets what a scope has spent in its window, as an administrator decided. The window stays, and calls that are

@@ -1,6 +1,9 @@
 package keyring
 
 import (
+	"maps"
+	"slices"
+
 	"gatehouse/models"
 )
 
@@ -42,6 +45,9 @@ type Limits struct {
 	ModelBudgets          map[string]models.ModelBudget
 	ModelRPM, ModelTPM    map[string]int64
 }
+
+// BudgetedModels are the models that have a budget of their own, sorted.
+func (l Limits) BudgetedModels() []string { return slices.Sorted(maps.Keys(l.ModelBudgets)) }
 
 // over fills what l leaves open from the budget row it is linked to: explicit fields on the object win
 // (contract/admin-api.md §4.4).

@@ -25,7 +25,7 @@ var (
 		"/vector_stores/", "/assistants", "/assistants/", "/threads", "/threads/", "/realtime",
 	}
 	infoRoutes = []string{
-		"/key/info", "/v2/key/info", "/key/health", "/key/list", "/key/aliases", "/team/info", "/team/list", "/v2/team/list", "/team/available",
+		"/key/info", "/v2/key/info", "/key/budget", "/key/health", "/key/list", "/key/aliases", "/team/info", "/team/list", "/v2/team/list", "/team/available",
 		"/user/info", "/v2/user/info", "/user/list", "/model/info", "/v2/model/info", "/model_group/info", "/models", "/models/",
 		"/organization/info", "/organization/list", "/customer/info", "/customer/list", "/end_user/info", "/end_user/list",
 		"/budget/info", "/budget/list", "/budget/settings", "/spend/", "/global/", "/health", "/health/",
