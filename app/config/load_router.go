@@ -39,18 +39,39 @@ func (l *loader) router(s, litellm *section) {
 			c.GroupRetryPolicy[name] = l.counts(groups.ref(name))
 		}
 	}
-	c.PreCallChecks = l.boolean(s.ref("enable_pre_call_checks"), may, false)
-	c.TagFiltering = l.boolean(s.ref("enable_tag_filtering"), may, false)
-	c.ProviderBudgets = l.freeMap(s.ref("provider_budget_config"))
 	c.EnforceRateLimits = l.boolean(s.ref("enforce_model_rate_limits"), may, false)
 	c.DefaultMaxParallel = l.whole(s.ref("default_max_parallel_requests"), may, 0)
-	c.NoRetryOnParallel = l.boolean(s.ref("disable_retry_on_max_parallel_request_limit_error"), may, false)
+	l.preCallChecks(c, s)
 	l.aliases(s.ref("model_group_alias"))
 	l.fallbackTargets(s)
 	s.accept("set_verbose", "debug_level", "cache_responses", "cache_kwargs", "caching_groups", "client_ttl", "redis_db", "polling_interval",
-		"optional_pre_call_checks", "deployment_affinity_ttl_seconds", "enable_health_check_routing", "health_check_ignore_transient_errors",
+		"enable_health_check_routing", "health_check_ignore_transient_errors",
 		"default_litellm_params", "default_priority", "tag_filtering_match_any", "router_general_settings", "alerting_config", "assistants_config",
 		"redis_ssl", "redis_username", "default_cache_time_seconds", "stream_timeout")
+}
+
+// preCallChecks reads what LiteLLM does before a call. Of it, a deployment's own limits are kept here; whoever relies on
+// the rest is told at the start, since a limit that is not there must not look like one that is.
+func (l *loader) preCallChecks(c *Router, s *section) {
+	for _, name := range l.texts(s.ref("optional_pre_call_checks"), may) {
+		if name == "enforce_model_rate_limits" {
+			c.EnforceRateLimits = true
+			continue
+		}
+		l.warn(s.ref("optional_pre_call_checks").value, "router_settings.optional_pre_call_checks", "%s has no effect in Gatehouse", name)
+	}
+	for name, why := range map[string]string{
+		"deployment_affinity_ttl_seconds": "has no effect: a call goes to any deployment of its model",
+		"enable_tag_filtering":            "has no effect: tags label spend and choose no deployment",
+		"enable_pre_call_checks":          "has no effect: a prompt that is too long is refused by its provider, and context_window_fallbacks are tried",
+		"provider_budget_config":          "has no effect: NO BUDGET IS KEPT per provider; set max_budget on keys, teams or litellm_settings",
+	} {
+		if r := s.ref(name); !r.isNull() && (r.kind != kindBool || r.flag) {
+			l.warn(r.value, r.path, "%s", why)
+		}
+	}
+	// A call that finds every slot taken is answered at once and never tried again, which is what this asks for.
+	s.accept("disable_retry_on_max_parallel_request_limit_error")
 }
 
 // counts reads a map of names and whole numbers.

@@ -26,12 +26,8 @@ type Router struct {
 	GroupRetryPolicy   map[string]map[string]int // model group -> error class -> retries
 	AllowedFailsPolicy map[string]int
 
-	PreCallChecks      bool
-	TagFiltering       bool
-	ProviderBudgets    map[string]any
 	EnforceRateLimits  bool // enforce_model_rate_limits
 	DefaultMaxParallel *int64
-	NoRetryOnParallel  bool          // disable_retry_on_max_parallel_request_limit_error
 	MaxStream          time.Duration // LITELLM_MAX_STREAMING_DURATION_SECONDS; 0 = no limit
 }
 
