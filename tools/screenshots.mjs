@@ -78,7 +78,7 @@ async function everything(browser, gate, folder) {
     const paths = [
       '/ui/', '/ui/keys', '/ui/keys/new', `/ui/keys/${key}`, `/ui/keys/${key}?tab=usage`, `/ui/keys/${key}?tab=settings`, `/ui/keys/${key}?tab=activity`, `/ui/keys/${key}/check`,
       `/ui/keys/${key}/rotate`, `/ui/keys/${key}/delete`,
-      '/ui/usage', '/ui/usage?tab=models', '/ui/usage?tab=caching', '/ui/usage?tab=teams', '/ui/logs', '/ui/playground', '/ui/models', '/ui/models/gpt-5-mini', '/ui/models/new', '/ui/api',
+      '/ui/usage', '/ui/usage?tab=models', '/ui/usage?tab=caching', '/ui/usage?tab=teams', '/ui/logs', '/ui/playground', '/ui/models', '/ui/models/gpt-5-mini', '/ui/deployments/new', '/ui/api',
       '/ui/teams', '/ui/teams/checkout', '/ui/teams/checkout?tab=keys', '/ui/teams/checkout?tab=settings', '/ui/teams/new', '/ui/users', '/ui/users/maya', '/ui/users/invite', '/ui/users/import',
       '/ui/budgets', '/ui/budgets/new', '/ui/audit', '/ui/settings/general', '/ui/settings/sign-in', '/ui/account', '/ui/nothing-here',
     ];

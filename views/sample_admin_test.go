@@ -76,7 +76,7 @@ func adminSamples() []sample {
 	return []sample{
 		{name: "models", path: "/ui/models", make: func(f layout.Frame, c i18n.Locale) templ.Component {
 			l := c.Lang
-			return models.Page(f, models.List{URL: "/ui/models", AddURL: "/ui/models/new", Providers: []ui.Option{{Value: "", Label: l.ProviderAll()}}, Abilities: []ui.Option{{Value: "", Label: l.AbilityAll()}}, Table: models.Table{Health: true, Rows: []models.Row{
+			return models.Page(f, models.List{URL: "/ui/models", AddURL: "/ui/deployments/new", Providers: []ui.Option{{Value: "", Label: l.ProviderAll()}}, Abilities: []ui.Option{{Value: "", Label: l.AbilityAll()}}, Table: models.Table{Health: true, Rows: []models.Row{
 				{Name: "claude-sonnet-4-5", Href: "/ui/models/claude-sonnet-4-5", Providers: []string{"Anthropic", "Bedrock"}, Context: "200K", In: "$3.00", Out: "$15.00", Abilities: []string{l.AbilityVision(), l.AbilityTools()}, Access: l.AccessViaTeam("Checkout"), Health: ui.Badge{Tone: ui.OK, Text: l.Healthy()}},
 				{Name: "meta-llama/llama-3.3-70b", Href: "/ui/models/meta-llama/llama-3.3-70b", Providers: []string{"Groq"}, Context: "128K", In: l.NotKnown(), Out: l.NotKnown(), Access: l.AccessEveryKey(), Health: ui.Badge{Tone: ui.Bad, Text: l.Unhealthy()}},
 			}}})
@@ -86,11 +86,11 @@ func adminSamples() []sample {
 			d := chart(c, "model-usage")
 			return models.DetailPage(f, models.Detail{
 				Name: "claude-sonnet-4-5", Back: "/ui/models", APIURL: "/ui/api?model=claude-sonnet-4-5", Playground: "/ui/playground?model=claude-sonnet-4-5", Abilities: []string{l.AbilityVision()}, Facts: []ui.Fact{{Term: l.Context(), Text: "200K"}, {Term: l.PriceIn(), Text: "$3.00"}}, Chart: &d, Groups: []string{"default-models"},
-				Deployments: []models.Deployment{{ID: "d1", Model: "anthropic/claude-sonnet-4-5", Provider: "Anthropic", Where: "api.anthropic.com", Source: l.ConfigReadOnly(), Health: ui.Badge{Tone: ui.OK, Text: l.Healthy()}}, {ID: "d2", Model: "bedrock/claude", Provider: "Bedrock", Where: "eu-central-1", Source: l.StoredHere(), Health: ui.Badge{Tone: ui.Warn, Text: l.CoolingDown()}, Last: l.CoolsFor(l.For(time.Minute)), EditURL: "/ui/models/deployments/d2", DeleteURL: "/ui/models/deployments/d2/delete"}},
+				Deployments: []models.Deployment{{ID: "d1", Model: "anthropic/claude-sonnet-4-5", Provider: "Anthropic", Where: "api.anthropic.com", Source: l.ConfigReadOnly(), Health: ui.Badge{Tone: ui.OK, Text: l.Healthy()}}, {ID: "d2", Model: "bedrock/claude", Provider: "Bedrock", Where: "eu-central-1", Source: l.StoredHere(), Health: ui.Badge{Tone: ui.Warn, Text: l.CoolingDown()}, Last: l.CoolsFor(l.For(time.Minute)), EditURL: "/ui/deployments/d2", DeleteURL: "/ui/deployments/d2/delete"}},
 			})
 		}},
 		{name: "model-add", part: true, open: true, make: func(f layout.Frame, c i18n.Locale) templ.Component {
-			return models.FormPart(f, models.Form{Action: "/ui/models/new", Back: "/ui/models", Key: ui.Text{Help: c.SecretNotSet()}})
+			return models.FormPart(f, models.Form{Action: "/ui/deployments/new", Back: "/ui/models", Key: ui.Text{Help: c.SecretNotSet()}})
 		}},
 		{name: "logs", path: "/ui/logs", make: func(f layout.Frame, c i18n.Locale) templ.Component { return logs.Page(f, logList(c)) }},
 		{name: "logs-drawer", path: "/ui/logs?log=a3", make: func(f layout.Frame, c i18n.Locale) templ.Component {

@@ -19,19 +19,36 @@ const (
 // Attention lists the keys that the caller sees and that want an answer: over or near their budget, blocked, expired or
 // expiring within a week, unused for 60 days; the most pressing first, at most most of them.
 func (k *Keys) Attention(ctx context.Context, who access.Actor, most int) ([]KeyView, error) {
-	scope, err := access.Scope(who, access.KeyList)
+	a, err := k.attention(who)
 	if err != nil {
 		return nil, err
 	}
-	now := k.Now()
-	keys, err := k.Store.KeysNeedingAttention(ctx, store.Attention{
-		Visible: visible(scope), Now: models.At(now), ExpireBefore: models.At(now.Add(attentionSoon)), UnusedSince: models.At(now.Add(-attentionUnused)),
-		NearShare: attentionShare,
-	}, most)
+	keys, err := k.Store.KeysNeedingAttention(ctx, a, most)
 	if err != nil {
 		return nil, err
 	}
 	return k.keyViews(ctx, k.Store, keys)
+}
+
+// AttentionCount is how many keys Attention would list without an end.
+func (k *Keys) AttentionCount(ctx context.Context, who access.Actor) (int64, error) {
+	a, err := k.attention(who)
+	if err != nil {
+		return 0, err
+	}
+	return k.Store.CountKeysNeedingAttention(ctx, a)
+}
+
+func (k *Keys) attention(who access.Actor) (store.Attention, error) {
+	scope, err := access.Scope(who, access.KeyList)
+	if err != nil {
+		return store.Attention{}, err
+	}
+	now := k.Now()
+	return store.Attention{
+		Visible: visible(scope), Now: models.At(now), ExpireBefore: models.At(now.Add(attentionSoon)), UnusedSince: models.At(now.Add(-attentionUnused)),
+		NearShare: attentionShare,
+	}, nil
 }
 
 func (b *base) teamOf(ctx context.Context, key *models.Key) (*models.Team, error) {

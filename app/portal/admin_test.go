@@ -14,7 +14,7 @@ func TestModelForm(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	b := r.as(admin)
-	bad := b.post("/ui/models/new", url.Values{"model": {"no-provider"}, "api_base": {"ftp://x"}, "api_key": {"sk-upstream-secret"}, "input_cost_per_million": {"free"}})
+	bad := b.post("/ui/deployments/new", url.Values{"model": {"no-provider"}, "api_base": {"ftp://x"}, "api_key": {"sk-upstream-secret"}, "input_cost_per_million": {"free"}})
 	doc := bad.page(http.StatusUnprocessableEntity)
 	if n := doc.Find(`[role="alert"] a`).Length(); n != 4 {
 		t.Errorf("the summary names %d problems: %s", n, text(doc.Find(`[role="alert"]`)))
@@ -22,7 +22,7 @@ func TestModelForm(t *testing.T) {
 	if strings.Contains(bad.body, "sk-upstream-secret") {
 		t.Error("the form gives the secret back")
 	}
-	b.post("/ui/models/new", url.Values{
+	b.post("/ui/deployments/new", url.Values{
 		"model_name": {"acme/fast"}, "model": {"openai/gpt-5"}, "api_base": {"https://llm.acme.example/v1"}, "api_key": {"sk-upstream-secret"},
 		"input_cost_per_million": {"1.25"}, "output_cost_per_million": {"10"}, "access_groups": {"beta, fast"},
 	}).leadsTo("/ui/models/acme/fast")
@@ -35,10 +35,10 @@ func TestModelForm(t *testing.T) {
 		!strings.Contains(string(row.Info), "beta") {
 		t.Errorf("the row is %+v %s %s", row, row.Params, row.Info)
 	}
-	if res := b.post("/ui/models/deployments/d1", url.Values{"model_name": {"x"}, "model": {"a/b"}}); res.status != http.StatusBadRequest {
+	if res := b.post("/ui/deployments/d1", url.Values{"model_name": {"x"}, "model": {"a/b"}}); res.status != http.StatusBadRequest {
 		t.Errorf("a model of config.yaml: %d", res.status)
 	}
-	if res := b.get("/ui/models/deployments/nope"); res.status != http.StatusNotFound {
+	if res := b.get("/ui/deployments/nope"); res.status != http.StatusNotFound {
 		t.Errorf("an unknown deployment: %d", res.status)
 	}
 }
@@ -46,7 +46,7 @@ func TestModelForm(t *testing.T) {
 func TestModelsAreNotAddedWhereConfigAloneCounts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(r *rig) { r.policy.General.StoreModelInDB = false })
-	hasNot(t, r.as(admin).get("/ui/models").page(200), `a[href="/ui/models/new"]`)
+	hasNot(t, r.as(admin).get("/ui/models").page(200), `a[href="/ui/deployments/new"]`)
 }
 
 func TestBudgets(t *testing.T) {

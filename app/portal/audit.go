@@ -168,9 +168,9 @@ func shorten(text string) string {
 }
 
 // auditQuery is the list's state as the URL holds it.
-func auditQuery(c *fiber.Ctx, l i18n.Locale) (control.AuditQuery, string, error) {
+func (h *Handlers) auditQuery(c *fiber.Ctx, l i18n.Locale) (control.AuditQuery, string, error) {
 	v := queryOf(c)
-	q := control.AuditQuery{Actor: v.Get("actor"), Action: v.Get("action"), ObjectType: v.Get("target"), Size: pageSize(v.Get("size")), Before: v.Get("before")}
+	q := control.AuditQuery{Actor: v.Get("actor"), Action: v.Get("action"), ObjectType: v.Get("target"), Size: h.pageSize(c, v.Get("size")), Before: v.Get("before")}
 	switch v.Get("range") {
 	case "", "all":
 	case "24h":
@@ -201,7 +201,7 @@ func (h *Handlers) auditList(c *fiber.Ctx) error {
 		return err
 	}
 	s := h.readList(c, "/ui/audit", "")
-	q, text, err := auditQuery(c, l)
+	q, text, err := h.auditQuery(c, l)
 	if err != nil {
 		return err
 	}
@@ -328,7 +328,7 @@ func (h *Handlers) auditEntry(c *fiber.Ctx) (*audit.Entry, error) {
 // auditExport serves GET /ui/audit.csv with the filters of the list. That it was taken is itself written down.
 func (h *Handlers) auditExport(c *fiber.Ctx) error {
 	l, actor := h.locale(c), web.Actor(c)
-	q, text, err := auditQuery(c, l)
+	q, text, err := h.auditQuery(c, l)
 	if err != nil {
 		return err
 	}

@@ -30,15 +30,10 @@ type listState struct {
 	page, size            int
 }
 
-func readListState(c *fiber.Ctx) listState {
+func (h *Handlers) readListState(c *fiber.Ctx) listState {
 	s := listState{q: c.Query("q"), status: c.Query("status"), team: c.Query("team_id"), sort: c.Query("sort", "-last_used")}
 	s.page, _ = strconv.Atoi(c.Query("page"))
-	s.size, _ = strconv.Atoi(c.Query("size"))
-	switch s.size {
-	case 10, 25, 50, 100:
-	default:
-		s.size = 25
-	}
+	s.size = h.pageSize(c, c.Query("size"))
 	s.page = max(s.page, 1)
 	return s
 }
@@ -55,7 +50,7 @@ func (s listState) url(base string, pairs ...string) string {
 	set("status", s.status, "")
 	set("team_id", s.team, "")
 	set("sort", s.sort, "-last_used")
-	set("size", strconv.Itoa(s.size), "25")
+	set("size", strconv.Itoa(s.size), "")
 	set("page", strconv.Itoa(s.page), "1")
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] == "" {
@@ -92,7 +87,7 @@ func (h *Handlers) keyList(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	table, err := h.keyTable(c, readListState(c))
+	table, err := h.keyTable(c, h.readListState(c))
 	if err != nil {
 		return err
 	}
@@ -107,7 +102,7 @@ func (h *Handlers) keyList(c *fiber.Ctx) error {
 }
 
 func (h *Handlers) keyListPage(c *fiber.Ctx, table keys.Table) (keys.List, error) {
-	actor, t, s := web.Actor(c), h.lang(c), readListState(c)
+	actor, t, s := web.Actor(c), h.lang(c), h.readListState(c)
 	list := keys.List{URL: h.url("/ui/keys"), Search: s.q, Table: table, CreateURL: table.CreateURL, BulkURL: table.BulkURL}
 	option := func(value, label string) ui.Option {
 		return ui.Option{Value: value, Label: label, Selected: s.status == value}
@@ -141,7 +136,7 @@ func (h *Handlers) keyListStats(c *fiber.Ctx) ([]ui.Stat, error) {
 	if err != nil {
 		return nil, err
 	}
-	wanting, err := h.attention(c, l)
+	wanting, err := h.Keys.AttentionCount(c.UserContext(), actor)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +149,7 @@ func (h *Handlers) keyListStats(c *fiber.Ctx) ([]ui.Stat, error) {
 		{Label: l.SpendThisMonth(), Value: l.Money(int64(spent))},
 		{Label: l.ProjectedBy(l.Day(last)), Value: l.MoneyShort(projected), Note: l.AtThisPace()},
 		calls[0],
-		{Label: l.NeedsAttention(), Value: l.KeyCount(int64(len(wanting)))},
+		{Label: l.NeedsAttention(), Value: l.KeyCount(wanting)},
 	}, nil
 }
 
@@ -225,7 +220,7 @@ func mayCreate(a access.Actor) bool {
 func (h *Handlers) keyRow(c *fiber.Ctx, v *control.KeyView) keys.Row {
 	l, actor, k := h.locale(c), web.Actor(c), &v.Key
 	row := keys.Row{
-		ID: k.ID, Name: keyName(k), Short: shortName(k), Team: l.Personal(), Models: h.modelChips(l, v), Spend: spendCell(l, v), Period: l.ThisMonth(), State: h.state(v),
+		ID: k.ID, KeyID: k.Hash, Name: keyName(k), Short: shortName(k), Team: l.Personal(), Models: h.modelChips(l, v), Spend: spendCell(l, v), Period: l.ThisMonth(), State: h.state(v),
 		Owner: ui.Person{Name: l.ServiceAccount(), Service: true}, Links: h.keyLinks(actor, k),
 	}
 	if k.TeamID != nil {

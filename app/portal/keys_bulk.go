@@ -183,7 +183,7 @@ const exportMost = 10_000
 
 // keyExport serves GET /ui/keys.csv with the filters of the list.
 func (h *Handlers) keyExport(c *fiber.Ctx) error {
-	s := readListState(c)
+	s := h.readListState(c)
 	q := s.query()
 	q.Page, q.Size = 1, 100
 	first, err := h.Keys.List(c.UserContext(), web.Actor(c), q)

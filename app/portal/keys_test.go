@@ -64,8 +64,20 @@ func TestKeyDetail(t *testing.T) {
 		t.Errorf("the heading is %q", got)
 	}
 	has(t, doc, "Near limit", "$9.00", "of $10", "60", "set on this key", "set by team Checkout", "prod", "Checkout", "Last requests", "1,000 in, 100 out")
-	if strings.Contains(b.get("/ui/keys/"+k.Key.ID).body, k.Key.Hash) || strings.Contains(doc.Text(), k.Secret.Reveal()) {
-		t.Error("the page holds the hash or the secret")
+	body := b.get("/ui/keys/" + k.Key.ID).body
+	if strings.Contains(body, k.Secret.Reveal()) {
+		t.Error("the page holds the secret")
+	}
+	// The hash is the key's id in the API: it is there to be copied, and in no address.
+	if doc.Find(`[data-copy="`+k.Key.Hash+`"]`).Length() != 1 {
+		t.Error("the key's id cannot be copied")
+	}
+	for _, n := range doc.Find("[href], [action], [hx-get], [hx-post]").Nodes {
+		for _, a := range n.Attr {
+			if strings.Contains(a.Val, k.Key.Hash) {
+				t.Errorf("%s=%q holds the hash", a.Key, a.Val)
+			}
+		}
 	}
 	if n := doc.Find(`a[href="/ui/logs?range=30d&log=01CALL"]`).Length(); n != 1 {
 		t.Errorf("%d links to the call", n)

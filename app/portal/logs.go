@@ -27,11 +27,11 @@ const (
 const countCap = 10_000
 
 // logQuery is the list's state in the services' words. since, when not zero, narrows it to calls after a moment.
-func logQuery(c *fiber.Ctx, l i18n.Locale, since time.Time) (control.SpendQuery, error) {
+func (h *Handlers) logQuery(c *fiber.Ctx, l i18n.Locale, since time.Time) (control.SpendQuery, error) {
 	v := queryOf(c)
 	q := control.SpendQuery{
 		Model: v.Get("model"), TeamID: v.Get("team_id"), UserID: v.Get("user_id"), RequestID: strings.TrimSpace(v.Get("request_id")),
-		Size: pageSize(v.Get("size")), Cursor: v.Get("before"),
+		Size: h.pageSize(c, v.Get("size")), Cursor: v.Get("before"),
 	}
 	if key := v.Get("key"); key != "" {
 		q.Key = control.ByID(key)
@@ -101,7 +101,7 @@ func (h *Handlers) logList(c *fiber.Ctx) error {
 		return err
 	}
 	s := h.readList(c, "/ui/logs", "")
-	q, err := logQuery(c, l, time.Time{})
+	q, err := h.logQuery(c, l, time.Time{})
 	if err != nil {
 		return err
 	}
@@ -250,7 +250,7 @@ func (h *Handlers) logCount(c *fiber.Ctx) error {
 		return fault.BadField("since", "since must be a time")
 	}
 	since := time.UnixMicro(us).Add(time.Second) // the query counts whole seconds
-	q, err := logQuery(c, l, since)
+	q, err := h.logQuery(c, l, since)
 	if err != nil {
 		return err
 	}

@@ -132,7 +132,7 @@ func (h *Handlers) modelList(c *fiber.Ctx) error {
 	v.Table.ClearURL, v.Table.Filtered = v.URL, text+provider+ability != ""
 	v.Table.Health = extra(c).Health != nil
 	if actor.IsAdmin() && h.opt.Policy().General.StoreModelInDB {
-		v.AddURL = h.url("/ui/models/new")
+		v.AddURL = h.url("/ui/deployments/new")
 	}
 	groups, err := h.Models.Groups(ctx, actor)
 	if err != nil {
@@ -318,7 +318,7 @@ func (h *Handlers) deployment(c *fiber.Ctx, l i18n.Locale, actor access.Actor, d
 	if d.FromConfig {
 		out.Source = l.ConfigReadOnly()
 	} else if access.May(actor, access.ModelWrite, access.Target{ID: d.ID, Team: d.TeamID}) && h.opt.Policy().General.StoreModelInDB {
-		out.EditURL = h.url("/ui/models/deployments/" + url.PathEscape(d.ID))
+		out.EditURL = h.url("/ui/deployments/" + url.PathEscape(d.ID))
 		out.DeleteURL = out.EditURL + "/delete"
 	}
 	if d.Disabled != "" {

@@ -21,10 +21,10 @@ func modelFields() []string {
 	return []string{"model_name", "model", "api_base", "api_key", "input_cost_per_million", "output_cost_per_million", "access_groups"}
 }
 
-// modelForm serves GET /ui/models/new.
+// modelForm serves GET /ui/deployments/new.
 func (h *Handlers) modelForm(c *fiber.Ctx) error { return h.showModelForm(c, fiber.StatusOK, nil, nil) }
 
-// deploymentForm serves GET /ui/models/deployments/:id.
+// deploymentForm serves GET /ui/deployments/:id.
 func (h *Handlers) deploymentForm(c *fiber.Ctx) error {
 	d, err := h.deploymentOf(c)
 	if err != nil {
@@ -57,9 +57,9 @@ func (h *Handlers) showModelForm(c *fiber.Ctx, status int, d *control.ModelView,
 		return err
 	}
 	l := h.locale(c)
-	v := modelviews.Form{Page: !web.IsPartial(c), Action: h.url("/ui/models/new"), Back: h.url("/ui/models"), Key: ui.Text{Help: l.SecretNotSet()}}
+	v := modelviews.Form{Page: !web.IsPartial(c), Action: h.url("/ui/deployments/new"), Back: h.url("/ui/models"), Key: ui.Text{Help: l.SecretNotSet()}}
 	if d != nil {
-		v.Edit, v.Action, v.Back = true, h.url("/ui/models/deployments/"+url.PathEscape(d.ID)), h.modelURL(d.ModelName)
+		v.Edit, v.Action, v.Back = true, h.url("/ui/deployments/"+url.PathEscape(d.ID)), h.modelURL(d.ModelName)
 		v.Name.Value, v.Model.Value, v.Base.Value = d.ModelName, textParam(d.Params["model"]), textParam(d.Params["api_base"])
 		v.In.Value, v.Out.Value = perMillion(d.Params["input_cost_per_token"]), perMillion(d.Params["output_cost_per_token"])
 		v.Groups.Value = strings.Join(listParam(d.Info["access_groups"]), ", ")
@@ -169,7 +169,7 @@ func (f *form) modelParams(stands *control.ModelView) (params, info map[string]j
 	return params, info
 }
 
-// modelCreate serves POST /ui/models/new.
+// modelCreate serves POST /ui/deployments/new.
 func (h *Handlers) modelCreate(c *fiber.Ctx) error {
 	f := h.readForm(c)
 	name := f.value("model_name")
@@ -189,7 +189,7 @@ func (h *Handlers) modelCreate(c *fiber.Ctx) error {
 	return h.showModelForm(c, fiber.StatusUnprocessableEntity, nil, f)
 }
 
-// deploymentUpdate serves POST /ui/models/deployments/:id.
+// deploymentUpdate serves POST /ui/deployments/:id.
 func (h *Handlers) deploymentUpdate(c *fiber.Ctx) error {
 	d, err := h.deploymentOf(c)
 	if err != nil {
@@ -217,7 +217,7 @@ func (h *Handlers) deploymentUpdate(c *fiber.Ctx) error {
 	return h.showModelForm(c, fiber.StatusUnprocessableEntity, d, f)
 }
 
-// deploymentDeleteForm serves GET /ui/models/deployments/:id/delete.
+// deploymentDeleteForm serves GET /ui/deployments/:id/delete.
 func (h *Handlers) deploymentDeleteForm(c *fiber.Ctx) error {
 	d, err := h.deploymentOf(c)
 	if err != nil {
@@ -228,13 +228,13 @@ func (h *Handlers) deploymentDeleteForm(c *fiber.Ctx) error {
 		return err
 	}
 	v := ui.Ask{
-		Page: !web.IsPartial(c), Title: f.T.DeleteTitle(d.ModelName), Text: f.T.DeleteDeploymentText(), Action: h.url("/ui/models/deployments/" + url.PathEscape(d.ID) + "/delete"),
+		Page: !web.IsPartial(c), Title: f.T.DeleteTitle(d.ModelName), Text: f.T.DeleteDeploymentText(), Action: h.url("/ui/deployments/" + url.PathEscape(d.ID) + "/delete"),
 		Back: h.modelURL(d.ModelName), Button: f.T.DeleteDeployment(), Busy: f.T.Deleting(),
 	}
 	return web.Render(c, modelviews.AskPage(f, v), ui.Question(f.T, v))
 }
 
-// deploymentDelete serves POST /ui/models/deployments/:id/delete.
+// deploymentDelete serves POST /ui/deployments/:id/delete.
 func (h *Handlers) deploymentDelete(c *fiber.Ctx) error {
 	d, err := h.Models.Delete(c.UserContext(), web.Actor(c), pathID(c, "id"))
 	if err != nil {

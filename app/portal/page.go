@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"log/slog"
 	"net/url"
 	"strconv"
@@ -76,16 +77,29 @@ func (h *Handlers) readList(c *fiber.Ctx, path, sort string) list {
 	}
 	s.page, _ = strconv.Atoi(s.query.Get("page"))
 	s.page = max(s.page, 1)
-	s.size = pageSize(s.query.Get("size"))
+	s.size = h.pageSize(c, s.query.Get("size"))
 	return s
 }
 
-func pageSize(text string) int {
-	switch n, _ := strconv.Atoi(text); n {
-	case 10, 25, 50, 100:
+// pageSize is the number of rows of a list: the one that was chosen, which this browser remembers, then the last choice.
+func (h *Handlers) pageSize(c *fiber.Ctx, chosen string) int {
+	if n := rows(chosen); n != 0 {
+		if c.Cookies(cookieRows) != chosen {
+			h.setCookie(c, cookieRows, chosen)
+		}
 		return n
 	}
-	return 25
+	return cmp.Or(rows(c.Cookies(cookieRows)), 25)
+}
+
+// rows reads a number of rows that lists offer, 0 for anything else.
+func rows(text string) int {
+	switch text {
+	case "10", "25", "50", "100":
+		n, _ := strconv.Atoi(text)
+		return n
+	}
+	return 0
 }
 
 // by is the sort in the services' words.
@@ -98,7 +112,7 @@ func (s list) by() (field, order string) {
 
 // head is a column's sort link; a column whose service cannot sort has field "".
 func (s list) head(id, field, label string) ui.SortLink {
-	link1 := ui.SortLink{Label: label, ID: "sort-" + id, Href: link(s.base, s.query, "page", "")}
+	link1 := ui.SortLink{Label: label, ID: "sort-" + id}
 	if field == "" {
 		return link1
 	}

@@ -19,6 +19,7 @@ const (
 	cookieTheme  = "gh_theme"
 	cookieZone   = "gh_zone"
 	cookieKeys   = "gh_keys"
+	cookieRows   = "gh_rows" // rows of a list
 	cookieLength = 365 * 24 * 3600
 )
 
@@ -76,7 +77,7 @@ func (h *Handlers) preferences(c *fiber.Ctx) error {
 	}
 	for name, value := range map[string]string{cookieLang: p.Language, cookieTheme: p.Theme, cookieZone: p.TimeZone, cookieKeys: p.Shortcuts} {
 		if value != "" {
-			c.Cookie(&fiber.Cookie{Name: name, Value: value, Path: "/", MaxAge: cookieLength, HTTPOnly: true, Secure: h.opt.Web.Secure(), SameSite: fiber.CookieSameSiteLaxMode})
+			h.setCookie(c, name, value)
 		}
 	}
 	actor, err := h.sessions.Actor(c)
@@ -96,6 +97,10 @@ func (h *Handlers) preferences(c *fiber.Ctx) error {
 		return c.SendStatus(fiber.StatusNoContent)
 	}
 	return c.Redirect(h.next(c.FormValue("next")), fiber.StatusSeeOther)
+}
+
+func (h *Handlers) setCookie(c *fiber.Ctx, name, value string) {
+	c.Cookie(&fiber.Cookie{Name: name, Value: value, Path: "/", MaxAge: cookieLength, HTTPOnly: true, Secure: h.opt.Web.Secure(), SameSite: fiber.CookieSameSiteLaxMode})
 }
 
 // readPreferences reads what was sent and refuses what there is no such choice of.

@@ -25,7 +25,7 @@ func pagesOf(key string) map[string][]string {
 		"writers": {"/ui/playground", "/ui/keys/new"},
 		"writing admins": {
 			"/ui/users/invite", "/ui/users/import", "/ui/users/import.csv", "/ui/users/" + dev + "/delete", "/ui/teams/new", "/ui/teams/" + team + "/delete",
-			"/ui/teams/" + team + "/members/" + dev, "/ui/teams/" + team + "/members/" + dev + "/remove", "/ui/models/new", "/ui/budgets/new",
+			"/ui/teams/" + team + "/members/" + dev, "/ui/teams/" + team + "/members/" + dev + "/remove", "/ui/deployments/new", "/ui/budgets/new",
 		},
 	}
 }
@@ -36,8 +36,8 @@ func writes(key string) []string {
 		"/ui/keys/" + key, "/ui/keys/bulk", "/ui/keys/" + key + "/delete", "/ui/teams/new", "/ui/teams/" + team, "/ui/teams/" + team + "/block",
 		"/ui/teams/" + team + "/unblock", "/ui/teams/" + team + "/delete", "/ui/teams/" + team + "/members", "/ui/teams/" + team + "/members/" + dev,
 		"/ui/teams/" + team + "/members/" + dev + "/remove", "/ui/users/invite", "/ui/users/import", "/ui/users/" + dev, "/ui/users/" + dev + "/block",
-		"/ui/users/" + dev + "/unblock", "/ui/users/" + dev + "/invite", "/ui/users/" + dev + "/sessions/end", "/ui/users/" + dev + "/delete", "/ui/models/new",
-		"/ui/models/deployments/d1", "/ui/models/deployments/d1/delete", "/ui/playground", "/ui/playground/stream", "/ui/budgets/new", "/ui/budgets/b",
+		"/ui/users/" + dev + "/unblock", "/ui/users/" + dev + "/invite", "/ui/users/" + dev + "/sessions/end", "/ui/users/" + dev + "/delete", "/ui/deployments/new",
+		"/ui/deployments/d1", "/ui/deployments/d1/delete", "/ui/playground", "/ui/playground/stream", "/ui/budgets/new", "/ui/budgets/b",
 		"/ui/budgets/b/delete",
 	}
 }

@@ -95,6 +95,7 @@ type rig struct {
 	services   *control.Services
 	policy     control.Policy
 	extra      portal.Extra
+	catalog    catalog
 	statements atomic.Int64
 	log        bytes.Buffer
 }
@@ -135,12 +136,13 @@ func newRig(t *testing.T, adjust ...func(*rig)) *rig {
 	r.extra = portal.Extra{Config: func() *config.Config {
 		return &config.Config{General: r.policy.General, Gatehouse: r.policy.Gatehouse, Mail: config.Mail{Password: models.NewSecret("mail-secret")}}
 	}}
+	r.catalog.list = deployments()
 	for _, f := range adjust {
 		f(r)
 	}
 	log := slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	r.services = control.New(control.Deps{
-		Store: db, Ring: fakeRing{}, Ledger: fakeLedger{}, Sealer: fakeSealer{}, Models: catalog{list: deployments()}, Hasher: hasher,
+		Store: db, Ring: fakeRing{}, Ledger: fakeLedger{}, Sealer: fakeSealer{}, Models: r.catalog, Hasher: hasher,
 		Policy: func() *control.Policy { return &r.policy }, Now: clock, Log: log,
 	})
 	ip := func(*fiber.Ctx) string { return "203.0.113.9" }

@@ -54,6 +54,7 @@ func (h *Handlers) pages() []page {
 
 		// Overview, a key's own page and what is done to several keys.
 		get("/ui/", access.UserRoles, h.overviewPage),
+		get("/ui/search", access.UserRoles, h.search),
 		get("/ui/tiles", access.SpendRead, h.overviewTiles),
 		get("/ui/keys.csv", access.KeyList, h.keyExport),
 		post("/ui/keys/find", access.KeyInfo, h.keyFind),
@@ -111,12 +112,12 @@ func (h *Handlers) pages() []page {
 
 		// Models, how to call them, and trying them out.
 		get("/ui/models", access.ModelRead, h.modelList),
-		get("/ui/models/new", access.ModelWrite, h.modelForm),
-		post("/ui/models/new", access.ModelWrite, h.modelCreate),
-		get("/ui/models/deployments/:id", access.ModelWrite, h.deploymentForm),
-		post("/ui/models/deployments/:id", access.ModelWrite, h.deploymentUpdate),
-		get("/ui/models/deployments/:id/delete", access.ModelWrite, h.deploymentDeleteForm),
-		post("/ui/models/deployments/:id/delete", access.ModelWrite, h.deploymentDelete),
+		get("/ui/deployments/new", access.ModelWrite, h.modelForm),
+		post("/ui/deployments/new", access.ModelWrite, h.modelCreate),
+		get("/ui/deployments/:id", access.ModelWrite, h.deploymentForm),
+		post("/ui/deployments/:id", access.ModelWrite, h.deploymentUpdate),
+		get("/ui/deployments/:id/delete", access.ModelWrite, h.deploymentDeleteForm),
+		post("/ui/deployments/:id/delete", access.ModelWrite, h.deploymentDelete),
 		get("/ui/models/*", access.ModelRead, h.modelDetail),
 		get("/ui/api", access.ModelRead, h.apiReference),
 		get("/ui/playground", access.Playground, h.playgroundPage),

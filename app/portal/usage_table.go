@@ -30,7 +30,7 @@ func (h *Handlers) usageTable(c *fiber.Ctx, l i18n.Locale, s usageState, body *u
 	body.Stats = usageStats(l, days, total(days), nil)
 	chart := plainChart(l, "usage-chart", chartTitle(l, bySpend, groupDays(l, days)), days)
 	body.Chart = &chart
-	place := list{base: h.url("/ui/usage"), query: s.query, size: pageSize(s.query.Get("size"))}
+	place := list{base: h.url("/ui/usage"), query: s.query, size: h.pageSize(c, s.query.Get("size"))}
 	place.page, _ = strconv.Atoi(s.query.Get("page"))
 	place.page = max(place.page, 1)
 	shown := cut(place, all)

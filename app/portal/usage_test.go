@@ -207,7 +207,7 @@ func TestModels(t *testing.T) {
 	})
 	list := r.as(dev).get("/ui/models").page(200)
 	has(t, list, "gpt-5-mini", "400K", "$0.25", "$2.00", "Vision", "Healthy", "Cooling down", "not known")
-	hasNot(t, list, `a[href="/ui/models/new"]`)
+	hasNot(t, list, `a[href="/ui/deployments/new"]`)
 	if got := list.Find(`a[href="/ui/models/meta-llama/llama-3.3-70b"]`).Length(); got != 1 {
 		t.Error("the name with a slash has no link")
 	}

@@ -147,6 +147,7 @@ func (s *Store) keyConditions(f KeyFilter) *where {
 		any.add(`(k.metadata LIKE '%"tags"%' AND lower(k.metadata) LIKE ? ESCAPE '\')`, contains(f.Search))
 		any.add(`k.user_id IN (SELECT id FROM users WHERE lower(email) LIKE ? ESCAPE '\' OR lower(alias) LIKE ? ESCAPE '\')`,
 			contains(f.Search), contains(f.Search))
+		any.add("k.hash = ?", f.Search) // what the API calls the key's id
 		w.either(any)
 	}
 	if f.Blocked != nil {

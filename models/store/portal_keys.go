@@ -15,9 +15,25 @@ type Attention struct {
 	NearShare    int64       // per cent of the budget
 }
 
+// CountKeysNeedingAttention is how many keys KeysNeedingAttention would list without a limit.
+func (s *Store) CountKeysNeedingAttention(ctx context.Context, a Attention) (count int64, err error) {
+	ranked, args := a.ranked()
+	err = s.read.WithContext(ctx).Raw("SELECT COUNT(*) FROM ("+ranked+") p WHERE p.rank_of < 9", args...).Scan(&count).Error
+	return count, fail("count keys that need attention", err)
+}
+
 // KeysNeedingAttention lists the keys that are over or near their budget, blocked, expired or expiring, or unused, the most
 // pressing first, at most limit of them.
 func (s *Store) KeysNeedingAttention(ctx context.Context, a Attention, limit int) ([]models.Key, error) {
+	ranked, args := a.ranked()
+	query := "SELECT k.* FROM (" + ranked + ") p JOIN keys k ON k.id = p.id WHERE p.rank_of < 9 ORDER BY p.rank_of, p.spent_of DESC, k.id LIMIT ?"
+	var keys []models.Key
+	err := s.read.WithContext(ctx).Raw(query, append(args, limit)...).Find(&keys).Error
+	return keys, fail("list keys that need attention", err)
+}
+
+// ranked selects the keys in sight with the rank of what they want; 9 is nothing.
+func (a Attention) ranked() (query string, args []any) {
 	w := new(where)
 	a.Visible.keys(w, "k")
 	w.add("(k.team_id IS NULL OR k.team_id <> ?)", models.UISessionTeam)
@@ -31,12 +47,8 @@ func (s *Store) KeysNeedingAttention(ctx context.Context, a Attention, limit int
 		" WHEN k.expires_at > ? AND k.expires_at <= ? THEN 4" +
 		" WHEN " + most + " > 0 AND c.spent >= " + most + " / 100 * ? THEN 5" +
 		" WHEN c.last_used_at < ? AND k.created_at < ? AND (k.expires_at IS NULL OR k.expires_at > ?) THEN 6 ELSE 9 END"
-	args := []any{now - span, now, now, soon, a.NearShare, a.UnusedSince.Micros(), a.UnusedSince.Micros(), now}
-	query := "SELECT k.* FROM (SELECT k.id, " + rank + " AS rank_of, c.spent AS spent_of FROM keys k JOIN counters c ON c.key_id = k.id" +
-		" LEFT JOIN budgets b ON b.id = k.budget_id" + w.sql() + ") p JOIN keys k ON k.id = p.id WHERE p.rank_of < 9" +
-		" ORDER BY p.rank_of, p.spent_of DESC, k.id LIMIT ?"
-	args = append(args, w.args...)
-	var keys []models.Key
-	err := s.read.WithContext(ctx).Raw(query, append(args, limit)...).Find(&keys).Error
-	return keys, fail("list keys that need attention", err)
+	args = []any{now - span, now, now, soon, a.NearShare, a.UnusedSince.Micros(), a.UnusedSince.Micros(), now}
+	query = "SELECT k.id, " + rank + " AS rank_of, c.spent AS spent_of FROM keys k JOIN counters c ON c.key_id = k.id" +
+		" LEFT JOIN budgets b ON b.id = k.budget_id" + w.sql()
+	return query, append(args, w.args...)
 }

@@ -13,7 +13,7 @@ import (
 	"gatehouse/views/ui"
 )
 
-// Form adds or changes a deployment: GET and POST /ui/models/new and /ui/models/deployments/:id. Fields: model_name, model
+// Form adds or changes a deployment: GET and POST /ui/deployments/new and /ui/deployments/:id. Fields: model_name, model
 // (provider/name), api_base, api_key (empty keeps the stored one), access_groups (comma separated), input_cost_per_million,
 // output_cost_per_million.
 type Form struct {

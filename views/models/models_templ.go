@@ -19,7 +19,7 @@ import (
 // List is the page GET /ui/models. Its form is a GET with q, provider, ability, sort.
 type List struct {
 	URL       string
-	AddURL    string // GET the dialog /ui/models/new, "" when models cannot be added here
+	AddURL    string // GET the dialog /ui/deployments/new, "" when models cannot be added here
 	Search    string
 	Providers []ui.Option
 	Abilities []ui.Option
