@@ -85,9 +85,12 @@ func spendOf(r *spend.Record) models.Spend {
 		ID: r.CallID, CallType: r.CallType, KeyID: r.KeyID, KeyHash: r.KeyHash, UserID: r.UserID, TeamID: r.TeamID, OrgID: r.OrgID, EndUser: r.EndUser,
 		ModelGroup: r.ModelGroup, Model: r.Model, DeploymentID: r.DeploymentID, Provider: r.Provider, APIBase: r.APIBase, Spend: r.CostNano, Saved: r.SavedNano,
 		PromptTokens: r.Usage.InputTotal(), OutputTokens: r.Usage.OutputTotal(), CacheRead: r.Usage.InputCacheRead,
-		CacheWrite: r.Usage.CacheWrite(), CacheHit: r.CacheHit, Unpriced: r.Unpriced, Estimated: r.UsageEstimated,
+		CacheWrite: r.Usage.CacheWrite(), CacheHit: r.CacheHit, CacheKey: r.CacheKey, PromptSaved: r.PromptSaved, Unpriced: r.Unpriced, Estimated: r.UsageEstimated,
 		Overshoot: r.OvershootNano, Status: r.Status, HTTPStatus: r.HTTPStatus, ErrorCode: r.ErrorCode, StartedAt: models.At(r.Start), EndedAt: models.At(r.End),
 		IP: r.IP, SessionID: r.SessionID, Tags: r.Tags, Metadata: models.JSON(r.Metadata), Lines: lines(r.Lines), PriceVersion: r.PriceVersion, SettledBy: r.SettledBy,
+	}
+	if r.CacheHit { // no provider read or wrote anything
+		row.CacheRead, row.CacheWrite = 0, 0
 	}
 	if !r.FirstByte.IsZero() {
 		row.FirstByteAt = models.AtPtr(r.FirstByte)

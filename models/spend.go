@@ -46,7 +46,9 @@ type SpendRow struct {
 	OutputTokens int64
 	CacheRead    int64
 	CacheWrite   int64
+	PromptSaved  Nano // by the provider's own prompt cache, net; below 0 when writing cost more than reading saved
 	CacheHit     bool
+	CacheKey     string // of the kept answer that a hit was given
 	Unpriced     bool
 	Estimated    bool // usage was counted here, not reported by the provider
 	Overshoot    Nano
@@ -83,6 +85,7 @@ type DailySpend struct {
 	OutputTokens int64
 	CacheRead    int64
 	CacheWrite   int64
+	PromptSaved  Nano
 	CachedOutput int64 // output tokens served from the response cache
 	Requests     int64
 	Failed       int64

@@ -250,7 +250,7 @@ func (c *call) priceHit() bill {
 		then.usage.Cost, then.usage.HasCost = *e.Cost, true
 	}
 	b := c.priced(bill{usage: e.Usage, estimated: e.Estimated}, &then)
-	b.saved, b.cost, b.lines = b.cost, 0, nil
+	b.saved, b.cost, b.lines, b.prompt = b.cost, 0, nil, 0
 	return b
 }
 

@@ -42,6 +42,7 @@ type bill struct {
 	estimated bool
 	unpriced  bool
 	saved     models.Nano // what a hit of the cache would have cost
+	prompt    models.Nano // what the provider's own prompt cache saved, net
 }
 
 // absurd is more tokens than any model takes: a count above it is not believed.
@@ -115,6 +116,7 @@ func (c *call) priced(b bill, e *ending) bill {
 		b.lines = []price.Line{{Unit: price.Request, Quantity: 1, Rate: int64(e.usage.Cost), Nano: e.usage.Cost}}
 	} else if known {
 		b.cost, b.lines = p.AppendCost(make([]price.Line, 0, 4), b.usage, e.tier)
+		b.prompt = c.cfg.Adjust.For(d.Provider).Shift(p.CacheSaving(b.usage, e.tier))
 	} else {
 		b.unpriced = true
 		if c.p.warned.due("price:"+d.Provider+"/"+c.sent.model, c.start) {
@@ -145,6 +147,7 @@ func (c *call) settle(e ending) bill {
 	c.whose(rec)
 	rec.Usage, rec.Lines, rec.CostNano, rec.PriceVersion = b.usage, b.lines, b.cost, b.version
 	rec.UsageEstimated, rec.Unpriced = b.estimated, b.unpriced
+	rec.PromptSaved = b.prompt
 	c.noteHit(rec, b)
 	rec.Status, rec.HTTPStatus, rec.ErrorCode = e.status, e.httpStatus, e.code
 	rec.End = now

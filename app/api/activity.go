@@ -23,13 +23,14 @@ type metrics struct {
 	Failed       int64       `json:"failed_requests"`
 	Requests     int64       `json:"api_requests"`
 	CacheHits    int64       `json:"cache_hits"`
-	Saved        models.Nano `json:"saved"`
+	Saved        models.Nano `json:"saved" doc:"What the calls that kept answers served would have cost."`
+	PromptSaved  models.Nano `json:"prompt_cache_saved" doc:"What providers' own prompt caches saved, less what writing them cost extra."`
 }
 
 func metricsOf(u control.Usage) metrics {
 	return metrics{
 		Spend: u.Spend, PromptTokens: u.PromptTokens, OutputTokens: u.OutputTokens, CacheRead: u.CacheRead, CacheWrite: u.CacheWrite,
-		TotalTokens: u.Tokens(), Successful: u.Requests - u.Failed, Failed: u.Failed, Requests: u.Requests, CacheHits: u.CacheHits, Saved: u.Saved,
+		TotalTokens: u.Tokens(), Successful: u.Requests - u.Failed, Failed: u.Failed, Requests: u.Requests, CacheHits: u.CacheHits, Saved: u.Saved, PromptSaved: u.PromptSaved,
 	}
 }
 
@@ -195,20 +196,25 @@ type cacheHits struct {
 	Hits      int64  `json:"cache_hit_true_rows"`
 	Cached    int64  `json:"cached_completion_tokens"`
 	Generated int64  `json:"generated_completion_tokens"`
+
+	Saved models.Nano `json:"saved"`
 }
 
 func (h *Handlers) globalCacheHits(c *fiber.Ctx, q control.SpendQuery) ([]cacheHits, error) {
 	if err := needDays(q); err != nil {
 		return nil, err
 	}
-	slices, err := h.Spend.Top(c.UserContext(), web.Actor(c), control.ByModelGroup, q)
+	rows, err := h.Spend.CacheHits(c.UserContext(), web.Actor(c), q)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]cacheHits, len(slices))
-	for i, s := range slices {
-		u := s.Usage
-		out[i] = cacheHits{Model: s.Value, Rows: u.Requests, Hits: u.CacheHits, Cached: u.CachedOutput, Generated: u.OutputTokens - u.CachedOutput}
+	out := make([]cacheHits, len(rows))
+	for i, r := range rows {
+		u := r.Usage
+		out[i] = cacheHits{
+			Key: r.KeyHash, Model: r.Model, CallType: r.CallType, Rows: u.Requests, Hits: u.CacheHits, Cached: u.CachedOutput,
+			Generated: u.OutputTokens - u.CachedOutput, Saved: u.Saved,
+		}
 	}
 	return out, nil
 }

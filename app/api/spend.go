@@ -96,6 +96,7 @@ type spendRow struct {
 	SessionID    *string        `json:"session_id"`
 	Status       string         `json:"status"`
 	Saved        models.Nano    `json:"saved"`
+	PromptSaved  models.Nano    `json:"prompt_cache_saved"`
 	CacheRead    int64          `json:"cache_read_input_tokens"`
 	CacheWrite   int64          `json:"cache_creation_input_tokens"`
 	Unpriced     bool           `json:"unpriced"`
@@ -133,7 +134,7 @@ func spendOf(r *control.LogRow) spendRow {
 		RequestID: r.ID, CallType: r.CallType, Key: r.KeyHash, Spend: r.Spend, TotalTokens: r.PromptTokens + r.OutputTokens, PromptTokens: r.PromptTokens,
 		OutputTokens: r.OutputTokens, Start: r.StartedAt, End: r.EndedAt, FirstByte: r.FirstByteAt, Model: r.Model, ModelID: r.DeploymentID,
 		ModelGroup: r.ModelGroup, Provider: r.Provider, APIBase: r.APIBase, User: r.UserID, TeamID: text(r.TeamID), OrgID: text(r.OrgID),
-		EndUser: r.EndUser, Metadata: r.Metadata, Tags: r.Tags, CacheHit: hit, IP: r.IP, SessionID: text(r.SessionID), Status: r.Status, Saved: r.Saved,
+		EndUser: r.EndUser, Metadata: r.Metadata, Tags: r.Tags, CacheHit: hit, CacheKey: r.CacheKey, PromptSaved: r.PromptSaved, IP: r.IP, SessionID: text(r.SessionID), Status: r.Status, Saved: r.Saved,
 		CacheRead: r.CacheRead, CacheWrite: r.CacheWrite, Unpriced: r.Unpriced, Estimated: r.Estimated, Overshoot: r.Overshoot, HTTPStatus: r.HTTPStatus,
 		ErrorCode: text(r.ErrorCode), SettledBy: text(r.SettledBy), Lines: costLines(r.Lines), KeyAlias: text(r.KeyAlias), TeamAlias: text(r.TeamAlias),
 	}

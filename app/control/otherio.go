@@ -147,7 +147,8 @@ type SpendQuery struct {
 // Usage is what a set of calls used.
 type Usage struct {
 	Spend        models.Nano
-	Saved        models.Nano
+	Saved        models.Nano // by kept answers
+	PromptSaved  models.Nano // by the providers' own prompt caches, net
 	PromptTokens int64
 	OutputTokens int64
 	CacheRead    int64
@@ -165,6 +166,7 @@ func (u Usage) Tokens() int64 { return u.PromptTokens + u.OutputTokens }
 func (u *Usage) Add(o Usage) {
 	u.Spend = u.Spend.AddSat(o.Spend)
 	u.Saved = u.Saved.AddSat(o.Saved)
+	u.PromptSaved = u.PromptSaved.AddSat(o.PromptSaved)
 	u.PromptTokens += o.PromptTokens
 	u.OutputTokens += o.OutputTokens
 	u.CacheRead += o.CacheRead

@@ -113,7 +113,7 @@ func (h *Handlers) caching(c *fiber.Ctx, l i18n.Locale, s usageState) (*usage.Ca
 	saved := ui.Stat{Label: l.Saved(), Value: l.Money(int64(sum.Saved)), Help: l.SavedResponseHelp()}
 	v := &usage.Cache{
 		Response: []ui.Stat{hits, {Label: l.HitRate(), Value: failedShare(l, sum.CacheHits, sum.Requests)}, saved},
-		Prompt:   []ui.Stat{read, written, {Label: l.CachedShare(), Value: failedShare(l, sum.CacheRead, sum.PromptTokens)}},
+		Prompt:   []ui.Stat{read, written, {Label: l.CachedShare(), Value: failedShare(l, sum.CacheRead, sum.PromptTokens)}, {Label: l.Saved(), Value: l.Money(int64(sum.PromptSaved)), Help: l.SavedPromptHelp()}},
 	}
 	bars := groupDays(l, parts.days)
 	v.Chart = ui.ChartData{ID: "saved", Title: l.SavedPer(bars.stepName(l)), First: bars.head(l), Empty: l.NoUsage(), Days: bars.labels}

@@ -56,7 +56,7 @@ func (s *Store) addDaily(db *gorm.DB, calls []models.Spend, sign int64) error {
 		rows = append(rows, []any{
 			d.Day, d.KeyID, d.UserID, d.TeamID, d.OrgID, d.EndUser, d.ModelGroup, d.Model, d.Provider, d.CallType,
 			int64(d.Spend), int64(d.Saved), d.PromptTokens, d.OutputTokens, d.CacheRead, d.CacheWrite, d.CachedOutput,
-			d.Requests, d.Failed, d.CacheHits,
+			d.Requests, d.Failed, d.CacheHits, int64(d.PromptSaved),
 		})
 	}
 	sortRows(rows, 10)
@@ -64,13 +64,14 @@ func (s *Store) addDaily(db *gorm.DB, calls []models.Spend, sign int64) error {
 		into: "daily_spend",
 		columns: `day text, key_id text, user_id text, team_id text, organization_id text, end_user text, model_group text, model text,
   provider text, call_type text, spend bigint, saved bigint, prompt_tokens bigint, output_tokens bigint, cache_read bigint,
-  cache_write bigint, cached_output bigint, requests bigint, failed bigint, cache_hits bigint`,
+  cache_write bigint, cached_output bigint, requests bigint, failed bigint, cache_hits bigint, prompt_saved bigint`,
 		ending: `ON CONFLICT (day, key_id, user_id, team_id, organization_id, end_user, model_group, model, provider, call_type) DO UPDATE SET
   spend = daily_spend.spend + excluded.spend, saved = daily_spend.saved + excluded.saved,
   prompt_tokens = daily_spend.prompt_tokens + excluded.prompt_tokens, output_tokens = daily_spend.output_tokens + excluded.output_tokens,
   cache_read = daily_spend.cache_read + excluded.cache_read, cache_write = daily_spend.cache_write + excluded.cache_write,
   cached_output = daily_spend.cached_output + excluded.cached_output, requests = daily_spend.requests + excluded.requests,
-  failed = daily_spend.failed + excluded.failed, cache_hits = daily_spend.cache_hits + excluded.cache_hits`,
+  failed = daily_spend.failed + excluded.failed, cache_hits = daily_spend.cache_hits + excluded.cache_hits,
+  prompt_saved = daily_spend.prompt_saved + excluded.prompt_saved`,
 	}, rows, nil); err != nil {
 		return err
 	}
@@ -92,6 +93,7 @@ func (s *Store) addDaily(db *gorm.DB, calls []models.Spend, sign int64) error {
 func addCall(d *models.DailySpend, r *models.SpendRow, sign int64) {
 	d.Spend = d.Spend.AddSat(r.Spend)
 	d.Saved = d.Saved.AddSat(r.Saved)
+	d.PromptSaved = d.PromptSaved.AddSat(r.PromptSaved)
 	d.PromptTokens += r.PromptTokens
 	d.OutputTokens += r.OutputTokens
 	d.CacheRead += r.CacheRead

@@ -65,6 +65,7 @@ type ReportFilter struct {
 type Metrics struct {
 	Spend        models.Nano
 	Saved        models.Nano
+	PromptSaved  models.Nano
 	PromptTokens int64
 	OutputTokens int64
 	CacheRead    int64
@@ -91,6 +92,7 @@ type ReportRow struct {
 }
 
 const sums = `CAST(COALESCE(sum(spend), 0) AS BIGINT) AS spend, CAST(COALESCE(sum(saved), 0) AS BIGINT) AS saved,
+  CAST(COALESCE(sum(prompt_saved), 0) AS BIGINT) AS prompt_saved,
   CAST(COALESCE(sum(prompt_tokens), 0) AS BIGINT) AS prompt_tokens, CAST(COALESCE(sum(output_tokens), 0) AS BIGINT) AS output_tokens,
   CAST(COALESCE(sum(cache_read), 0) AS BIGINT) AS cache_read, CAST(COALESCE(sum(cache_write), 0) AS BIGINT) AS cache_write,
   CAST(COALESCE(sum(cached_output), 0) AS BIGINT) AS cached_output, CAST(COALESCE(sum(requests), 0) AS BIGINT) AS requests,

@@ -88,6 +88,7 @@ func (s *Store) correct(db *gorm.DB, calls []models.Spend, fresh map[string]bool
 		at := slices.IndexFunc(calls, func(c models.Spend) bool { return c.Row.ID == old[i].ID })
 		again = append(again, calls[at])
 		o := old[i]
+		o.PromptSaved = -o.PromptSaved
 		o.Spend, o.Saved, o.PromptTokens, o.OutputTokens, o.CacheRead, o.CacheWrite = -o.Spend, -o.Saved, -o.PromptTokens, -o.OutputTokens, -o.CacheRead, -o.CacheWrite
 		out = append(out, models.Spend{Row: o, Scopes: calls[at].Scopes})
 	}

@@ -93,7 +93,7 @@ func distinct(batch []models.Spend) []models.Spend {
 func cleanRow(r models.SpendRow) models.SpendRow {
 	for _, text := range []*string{
 		&r.ID, &r.CallType, &r.KeyID, &r.KeyHash, &r.UserID, &r.TeamID, &r.OrgID, &r.EndUser, &r.ModelGroup, &r.Model,
-		&r.DeploymentID, &r.Provider, &r.APIBase, &r.Status, &r.ErrorCode, &r.IP, &r.SessionID, &r.PriceVersion, &r.SettledBy,
+		&r.DeploymentID, &r.Provider, &r.APIBase, &r.Status, &r.ErrorCode, &r.IP, &r.SessionID, &r.PriceVersion, &r.SettledBy, &r.CacheKey,
 	} {
 		*text = clean(*text)
 	}
@@ -114,7 +114,8 @@ func ledgerRows() insert {
   model_group text, model text, deployment_id text, provider text, api_base text, spend bigint, saved bigint, prompt_tokens bigint,
   output_tokens bigint, cache_read bigint, cache_write bigint, cache_hit boolean, unpriced boolean, estimated boolean, overshoot bigint,
   status text, http_status bigint, error_code text, started_at bigint, first_byte_at bigint, ended_at bigint, ip text, session_id text,
-  tags text, metadata text, lines text, price_version text, settled_by text`,
+  tags text, metadata text, lines text, price_version text, settled_by text,
+  prompt_saved bigint, cache_key text`,
 		ending: "ON CONFLICT (id) DO NOTHING",
 	}
 }
@@ -126,6 +127,7 @@ func ledgerValues(r *models.SpendRow) []any {
 		r.OutputTokens, r.CacheRead, r.CacheWrite, r.CacheHit, r.Unpriced, r.Estimated, int64(r.Overshoot),
 		r.Status, int64(r.HTTPStatus), r.ErrorCode, r.StartedAt.Micros(), micros(r.FirstByteAt), r.EndedAt.Micros(), r.IP, r.SessionID,
 		text(r.Tags), text(r.Metadata), text(r.Lines), r.PriceVersion, r.SettledBy,
+		int64(r.PromptSaved), r.CacheKey,
 	}
 }
 

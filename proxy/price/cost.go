@@ -100,3 +100,28 @@ func (a Adjust) Apply(sum models.Nano, lines []Line) (models.Nano, []Line) {
 	book(Margin, a.MarginPPM, share.AddSat(min(max(a.MarginFixed, 0), math.MaxInt64)))
 	return sum, lines
 }
+
+// CacheSaving is what the provider's prompt cache saved on u: the same input at the plain input price, less what it cost.
+// Below 0 when writing the cache cost more than reading it saved.
+func (p *Price) CacheSaving(u Usage, tier string) models.Nano {
+	if !p.Known || u.InputCacheRead+u.CacheWrite() == 0 {
+		return 0
+	}
+	plain := u
+	plain.InputUncached += u.InputCacheRead + u.CacheWrite()
+	plain.InputCacheRead, plain.InputCacheWrite5m, plain.InputCacheWrite1h = 0, 0, 0
+	without, _ := p.AppendCost(nil, plain, tier)
+	with, _ := p.AppendCost(nil, u, tier)
+	return without - with
+}
+
+// Shift is a difference of two bills as the adjustments leave it; what is fixed a call is in both and falls out.
+func (a Adjust) Shift(diff models.Nano) models.Nano {
+	a.MarginFixed = 0
+	if diff < 0 {
+		n, _ := a.Apply(-diff, nil)
+		return -n
+	}
+	n, _ := a.Apply(diff, nil)
+	return n
+}

@@ -75,7 +75,8 @@ func appendRecord(b []byte, r *Record) []byte {
 	meta := cleanJSON(r.Metadata)
 	b = binary.AppendUvarint(b, uint64(len(meta)))
 	b = append(b, meta...)
-	return appendSlices(b, r.Charges)
+	b = appendSlices(b, r.Charges)
+	return binary.AppendVarint(b, int64(r.PromptSaved))
 }
 
 // appendSlices writes what each charge takes out of a slice of its budget; none where none does.
@@ -340,6 +341,10 @@ func (d *decoder) record(r *Record) {
 	for i := range min(d.size(maxList), len(r.Charges)) {
 		r.Charges[i].Slice, r.Charges[i].Take = d.int(), models.Nano(d.int())
 	}
+	if d.s == "" {
+		return // of a version that did not know what prompt caches save
+	}
+	r.PromptSaved = models.Nano(d.int())
 }
 
 func decodeRecord(body []byte) (Record, error) {

@@ -48,6 +48,7 @@ type Record struct {
 	Lines         []price.Line // the bill
 	CostNano      models.Nano
 	SavedNano     models.Nano // what a cache hit would have cost
+	PromptSaved   models.Nano // what the provider's own prompt cache saved, net; may be below 0
 	OvershootNano models.Nano // how far this call went beyond its hold and the budget
 
 	CacheHit       bool

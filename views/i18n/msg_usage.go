@@ -168,7 +168,7 @@ func (l Lang) CachedTokens() string { return l.pick("Cached tokens read", "读�
 func (l Lang) CacheWritten() string { return l.pick("Cached tokens written", "写入的缓存词元") }
 func (l Lang) Saved() string        { return l.pick("Saved", "节省") }
 func (l Lang) SavedResponseHelp() string {
-	return l.pick("For each hit: what the same answer had cost when it was first given.", "每次命中：同一回答首次生成时的费用。")
+	return l.pick("For each hit: what the tokens of the answer would have cost.", "每次命中：该回答的词元原本所需的费用。")
 }
 
 func (l Lang) SavedPromptHelp() string {
