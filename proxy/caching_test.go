@@ -749,3 +749,31 @@ func (h *hanging) Flush(ctx context.Context) error                            { 
 func (h *hanging) Ping(ctx context.Context) error                             { return h.wait(ctx) }
 func (h *hanging) Kind() string                                               { return "redis" }
 func (h *hanging) Near() bool                                                 { return false }
+
+// Who is given a kept response gets an id of their own for it, plain or streamed.
+func TestCachedResponsesBelongToTheirCallers(t *testing.T) {
+	t.Parallel()
+	r, _ := cachedRig(t, stores(t)["local"](t), cache.Rules{})
+	const body = `{"model":"gpt-4o","input":"hi"`
+	id := func(text string) responseID {
+		t.Helper()
+		_, after, found := strings.Cut(text, `"id":"resp_`)
+		sealed, _, _ := strings.Cut(after, `"`)
+		own, err := r.plane.openID("resp_" + sealed)
+		if !found || err != nil {
+			t.Fatalf("%v in %s", err, text)
+		}
+		return own
+	}
+	first := r.send("POST", "/v1/responses", redKey, body+"}")
+	want(t, "first", "miss", first)
+	plain, streamed := r.send("POST", "/v1/responses", red2Key, body+"}"), r.send("POST", "/v1/responses", red2Key, body+`,"stream":true}`)
+	want(t, "plain", "hit", plain)
+	want(t, "streamed", "hit", streamed)
+	made := id(first.body)
+	for _, got := range []responseID{id(plain.body), id(streamed.body)} {
+		if got.owner != "id-redtwo" || made.owner != "id-redred" || got.upstream != made.upstream || got.upstream == "" || got.deployment != made.deployment {
+			t.Errorf("the id of a hit holds %+v, the first %+v", got, made)
+		}
+	}
+}

@@ -19,7 +19,7 @@ func call(id, key, user, team string, nano models.Nano, at time.Time) models.Spe
 	return models.Spend{
 		Row: models.SpendRow{
 			ID: id, KeyID: key, KeyHash: "hash-of-" + key, UserID: user, TeamID: team, ModelGroup: "gpt", Model: "gpt-4o", Provider: "openai",
-			CallType: "acompletion", Spend: nano, Saved: 1, PromptTokens: 10, OutputTokens: 5, CacheRead: 3, CacheWrite: 2, Status: "success",
+			CallType: "acompletion", Spend: nano, Saved: 1, PromptSaved: 4, CacheKey: "0f0f", PromptTokens: 10, OutputTokens: 5, CacheRead: 3, CacheWrite: 2, Status: "success",
 			StartedAt: models.At(at), FirstByteAt: models.AtPtr(at.Add(time.Millisecond)), EndedAt: models.At(at.Add(time.Second)),
 			Tags: models.Strings{"prod"}, Metadata: models.JSON(`{"a":1.0}`), Lines: models.JSON(`[]`),
 		},
@@ -61,7 +61,7 @@ func TestWriteSpendBooksEachCallOnce(t *testing.T) {
 				same(t, "sum of the keys", keys, 3010)
 				total := got(s.TotalSpend(ctx, store.ReportFilter{Visible: everything}))(t)
 				same(t, "sum of the days", total, store.Metrics{
-					Spend: 3010, Saved: 301, PromptTokens: 3010, OutputTokens: 1505, CacheRead: 903, CacheWrite: 602, Requests: 301,
+					Spend: 3010, Saved: 301, PromptSaved: 1204, PromptTokens: 3010, OutputTokens: 1505, CacheRead: 903, CacheWrite: 602, Requests: 301,
 				})
 				tags := got(s.TopTags(ctx, store.ReportFilter{Visible: everything}, nil, 10))(t)
 				if len(tags) != 1 || tags[0] != (store.TagRow{Tag: "prod", Spend: 3010, Tokens: 4515, Requests: 301}) {

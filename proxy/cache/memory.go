@@ -73,3 +73,9 @@ func (m *Memory) Near() bool { return true }
 
 // Close ends what the store does by itself.
 func (m *Memory) Close() { m.cache.StopAllGoroutines() }
+
+// Bytes is how much the entries take now, once what waits to be evicted is.
+func (m *Memory) Bytes() uint64 {
+	m.cache.CleanUp()
+	return m.cache.WeightedSize()
+}

@@ -36,7 +36,7 @@ func drawRecord(t *rapid.T) Record {
 	r := Record{
 		CallID: text("call"), CallType: text("type"), KeyID: text("key"), KeyHash: text("hash"), KeyAlias: text("alias"), UserID: text("user"),
 		TeamID: text("team"), OrgID: text("org"), EndUser: text("end user"), Tags: list("tags"), ModelGroup: text("group"), Model: text("model"),
-		DeploymentID: text("deployment"), Provider: text("provider"), APIBase: text("base"), CostNano: nano("cost"), SavedNano: nano("saved"),
+		DeploymentID: text("deployment"), Provider: text("provider"), APIBase: text("base"), CostNano: nano("cost"), SavedNano: nano("saved"), PromptSaved: -nano("prompt saved"),
 		OvershootNano: nano("overshoot"), CacheHit: rapid.Bool().Draw(t, "hit"), Unpriced: rapid.Bool().Draw(t, "unpriced"),
 		UsageEstimated: rapid.Bool().Draw(t, "estimated"), CacheKey: text("cache key"), Status: text("status"), HTTPStatus: rapid.Int().Draw(t, "http"),
 		ErrorCode: text("error"), Start: when("start"), FirstByte: when("first"), End: when("end"), IP: text("ip"), SessionID: text("session"),
