@@ -401,8 +401,9 @@ func TestWhatIsGranted(t *testing.T) {
 		{"far from the cap, no more than the pace", plan{limit: 100_000, pace: 300, needs: []models.Nano{30}}, models.SliceView{Live: 2}, 300},
 		{"near the cap, call by call", plan{limit: 100, needs: []models.Nano{30, 30, 30, 30}}, models.SliceView{Live: 2}, 90},
 		{"near the cap, what is free counts", plan{limit: 100, free: 20, needs: []models.Nano{30}}, models.SliceView{Spent: 60, Sliced: 20, Live: 1}, 10},
-		{"too little, and others may give back", plan{limit: 100, needs: []models.Nano{30}}, models.SliceView{Spent: 80, Live: 1}, 0},
-		{"too little, and nobody gives back", plan{limit: 100, needs: []models.Nano{30}, final: true}, models.SliceView{Spent: 80, Live: 1}, 20},
+		{"too little, and others may give back", plan{limit: 100, needs: []models.Nano{30}}, models.SliceView{Spent: 50, Sliced: 30, Mine: 10, Live: 2}, 0},
+		{"too little, and nobody has anything to give back", plan{limit: 100, needs: []models.Nano{30}}, models.SliceView{Spent: 70, Sliced: 10, Mine: 10, Live: 2}, 20},
+		{"too little, and nobody gives back", plan{limit: 100, needs: []models.Nano{30}, final: true}, models.SliceView{Spent: 50, Sliced: 30, Mine: 10, Live: 2}, 20},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

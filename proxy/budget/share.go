@@ -204,7 +204,8 @@ func (p *plan) grant(v models.SliceView) models.Nano {
 			fits += n
 		}
 	}
-	if fits == 0 && p.final {
+	// What is left and fits nobody goes out once nobody else can give anything back: firm mode lets a call through on it.
+	if fits == 0 && (p.final || v.Sliced <= v.Mine) {
 		return left
 	}
 	return max(0, min(fits-max(0, p.free), left))

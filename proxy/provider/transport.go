@@ -63,7 +63,6 @@ const (
 	connectTimeout = 5 * time.Second
 	tlsTimeout     = 10 * time.Second
 	idleTimeout    = 60 * time.Second
-	probeAfter     = time.Second // an idle connection is looked at before it is used again
 	maxIdlePerHost = 1024
 	readBuffer     = 4 << 10 // grows for an answer whose head needs it
 	writeBuffer    = 4 << 10
@@ -144,27 +143,37 @@ func (c *Client) CloseIdle() {
 
 type conn struct {
 	net.Conn
-	host *Host
-	br   *bufio.Reader
-	bw   *bufio.Writer
-	used time.Time // when it became idle
+	host  *Host
+	br    *bufio.Reader
+	bw    *bufio.Writer
+	probe probe
+	wrote bool      // something of the request under way has left
+	used  time.Time // when it became idle
 }
 
-// Do sends req. A request on a kept connection that the server has closed meanwhile, without a byte of an answer, is
-// sent once more on a new one.
+// Write notes whether anything has left.
+func (cn *conn) Write(b []byte) (int, error) {
+	n, err := cn.Conn.Write(b)
+	cn.wrote = cn.wrote || n > 0
+	return n, err //nolint:wrapcheck // stands in for the connection
+}
+
+// Do sends req, once: a model may be at work for whatever has left, and its provider bills that. So a kept connection is
+// looked at before it is used, and only a request of which not a byte could be written is sent again, on a new connection.
+// One that finds its connection closed after that is the caller's to repeat, as an attempt of its own.
 func (c *Client) Do(f *Flight, req *Request) (*Response, error) {
 	for fresh := false; ; fresh = true {
 		cn, kept, err := req.Host.get(f, req.Deadline, fresh)
 		if err != nil {
 			return nil, err
 		}
-		resp, silent, err := cn.exchange(f, req)
+		resp, err := cn.exchange(f, req)
 		if err == nil {
 			return resp, nil
 		}
 		f.detach()
 		_ = cn.Close() // it is of no use any more
-		if kept && silent && f.Cause() == Running {
+		if kept && !cn.wrote && f.Cause() == Running {
 			continue
 		}
 		return nil, failure(f, err)
@@ -177,7 +186,7 @@ func (h *Host) get(f *Flight, deadline time.Time, fresh bool) (cn *conn, kept bo
 		if cn = h.pop(); cn == nil {
 			break
 		}
-		if h.client.now().Sub(cn.used) < probeAfter || quiet(cn.Conn) {
+		if cn.probe.quiet() {
 			if !f.attach(cn.Conn, deadline) {
 				_ = cn.Close()
 				return nil, false, failure(f, net.ErrClosed)
@@ -201,7 +210,10 @@ func (h *Host) get(f *Flight, deadline time.Time, fresh bool) (cn *conn, kept bo
 		_ = raw.Close()
 		return nil, false, failure(f, net.ErrClosed)
 	}
-	return &conn{Conn: raw, host: h, br: bufio.NewReaderSize(raw, readBuffer), bw: bufio.NewWriterSize(raw, writeBuffer)}, false, nil
+	cn = &conn{Conn: raw, host: h, br: bufio.NewReaderSize(raw, readBuffer)}
+	cn.bw = bufio.NewWriterSize(cn, writeBuffer)
+	cn.probe.of(raw)
+	return cn, false, nil
 }
 
 func (h *Host) dial(f *Flight, deadline time.Time) (net.Conn, error) {
@@ -245,20 +257,17 @@ func within(d time.Duration, deadline time.Time) (context.Context, context.Cance
 	return inner, func() { cancelInner(); cancel() }
 }
 
-// exchange writes the request and reads the head of the answer. silent says that not a byte came back.
-func (cn *conn) exchange(f *Flight, req *Request) (resp *Response, silent bool, err error) {
+// exchange writes the request and reads the head of the answer.
+func (cn *conn) exchange(f *Flight, req *Request) (*Response, error) {
 	if err := cn.write(req); err != nil {
 		// A server may answer and close before it has read a large body; its answer is worth more than the error.
 		if _, peekErr := cn.br.Peek(1); peekErr != nil {
-			return nil, true, err
+			return nil, err
 		}
 	}
-	if _, err := cn.br.Peek(1); err != nil {
-		return nil, ended(err), err
-	}
-	resp = acquireResponse()
+	resp := acquireResponse()
 	for {
-		err = resp.Header.Read(cn.br)
+		err := resp.Header.Read(cn.br)
 		var small *fasthttp.ErrSmallBuffer
 		if errors.As(err, &small) && cn.br.Size() < MaxHeader {
 			cn.br = bufio.NewReaderSize(cn.br, MaxHeader)
@@ -266,7 +275,7 @@ func (cn *conn) exchange(f *Flight, req *Request) (resp *Response, silent bool, 
 		}
 		if err != nil {
 			releaseResponse(resp)
-			return nil, false, fmt.Errorf("read the head of the answer: %w", err)
+			return nil, fmt.Errorf("read the head of the answer: %w", err)
 		}
 		if resp.Header.StatusCode() >= 200 {
 			break
@@ -275,12 +284,13 @@ func (cn *conn) exchange(f *Flight, req *Request) (resp *Response, silent bool, 
 	}
 	resp.flight, resp.conn = f, cn
 	resp.Body.start(resp)
-	return resp, false, nil
+	return resp, nil
 }
 
 func (cn *conn) write(req *Request) error {
 	w := cn.bw
-	w.Reset(cn.Conn)
+	w.Reset(cn)
+	cn.wrote = false
 	_, _ = w.Write(req.Head) // bufio keeps the first error for Flush
 	_, _ = w.Write(req.Extra)
 	_, _ = w.WriteString("Content-Length: ")
@@ -294,12 +304,6 @@ func (cn *conn) write(req *Request) error {
 		return fmt.Errorf("send the request: %w", err)
 	}
 	return nil
-}
-
-// ended says whether err is the other side's end of the connection.
-func ended(err error) bool {
-	var timeout interface{ Timeout() bool }
-	return !errors.As(err, &timeout) || !timeout.Timeout()
 }
 
 func failure(f *Flight, err error) error {

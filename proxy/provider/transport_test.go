@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -192,43 +193,97 @@ func TestTransportKeepsConnections(t *testing.T) {
 	}
 }
 
-// A server may end an idle connection at any time; the request that finds out is sent once more.
-func TestTransportSendsAgainOnAKeptConnectionThatEnded(t *testing.T) {
+// A server may end an idle connection at any time. That is seen before the next request is written, which then takes a
+// new connection.
+func TestTransportLooksAtAKeptConnection(t *testing.T) {
 	t.Parallel()
-	for name, age := range map[string]time.Duration{"found out when used": 0, "found out by looking": time.Hour} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			closed := make(chan struct{}, 1)
-			addr := serve(t, func(n int, c net.Conn, br *bufio.Reader) {
-				if _, _, err := readRequest(br); err != nil {
-					return
-				}
-				_, _ = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d", n)
-				if n == 0 {
-					_ = c.Close()
-					closed <- struct{}{}
-				}
-			})
-			clock := time.Now()
-			c := NewClient(func() time.Time { return clock }, nil)
-			t.Cleanup(c.CloseIdle)
-			for want := range 2 {
-				var flight Flight
-				resp, err := c.Do(&flight, request(c, addr, "{}"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				body, err := resp.Body.ReadAll(nil, 100)
-				if err != nil || string(body) != fmt.Sprint(want) {
-					t.Fatalf("request %d: %q, %v", want, body, err)
-				}
-				resp.Close()
-				if want == 0 {
-					<-closed
-					clock = clock.Add(age)
-				}
+	closed := make(chan struct{}, 1)
+	addr := serve(t, func(n int, c net.Conn, br *bufio.Reader) {
+		if _, _, err := readRequest(br); err != nil {
+			return
+		}
+		_, _ = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d", n)
+		if n == 0 {
+			_ = c.Close()
+			closed <- struct{}{}
+		}
+	})
+	c := newClient(t)
+	for want := range 2 {
+		var flight Flight
+		resp, err := c.Do(&flight, request(c, addr, "{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := resp.Body.ReadAll(nil, 100)
+		if err != nil || string(body) != fmt.Sprint(want) {
+			t.Fatalf("request %d: %q, %v", want, body, err)
+		}
+		resp.Close()
+		if want == 0 {
+			<-closed
+		}
+	}
+}
+
+// A request that has left is not sent a second time, whatever becomes of its connection: the provider may be at work for
+// it, and bills that.
+func TestTransportSendsOnce(t *testing.T) {
+	t.Parallel()
+	var seen atomic.Int64
+	addr := serve(t, func(_ int, c net.Conn, br *bufio.Reader) {
+		for {
+			if _, _, err := readRequest(br); err != nil {
+				return
 			}
-		})
+			if seen.Add(1) > 1 {
+				return // read, and not answered
+			}
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		}
+	})
+	c := newClient(t)
+	var first, second Flight
+	resp, err := c.Do(&first, request(c, addr, "{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := resp.Body.ReadAll(nil, 100); err != nil {
+		t.Fatal(err)
+	}
+	resp.Close()
+	_, err = c.Do(&second, request(c, addr, "{}"))
+	var f *Failure
+	if !errors.As(err, &f) || f.Kind != Lost || seen.Load() != 2 {
+		t.Errorf("the server was sent %d requests, want the first and the second once: %v", seen.Load(), err)
+	}
+}
+
+// What could not be written at all is sent on a new connection.
+func TestTransportSendsAgainWhatNeverLeft(t *testing.T) {
+	t.Parallel()
+	addr := serve(t, func(n int, c net.Conn, br *bufio.Reader) {
+		if _, _, err := readRequest(br); err == nil {
+			_, _ = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d", n)
+			_, _, _ = readRequest(br)
+		}
+	})
+	c := newClient(t)
+	req := request(c, addr, "{}")
+	for want := range 2 {
+		var flight Flight
+		resp, err := c.Do(&flight, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := resp.Body.ReadAll(nil, 100)
+		if err != nil || string(body) != fmt.Sprint(want) {
+			t.Fatalf("request %d: %q, %v", want, body, err)
+		}
+		resp.Close()
+		if kept, ok := req.Host.idle[0].Conn.(*net.TCPConn); ok {
+			_ = kept.CloseWrite()
+		}
 	}
 }
 
