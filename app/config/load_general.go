@@ -36,7 +36,8 @@ func (l *loader) general(s *section) {
 	if c.RetentionInterval.IsNever() {
 		c.RetentionInterval = duration.Duration{N: 1, Unit: duration.Day}
 	}
-	c.StoreModelInDB = l.boolean(either(s.ref("store_model_in_db"), l.variable("STORE_MODEL_IN_DB")), may, false)
+	// Without a file there is nowhere else to add a model; with one, LiteLLM's default holds.
+	c.StoreModelInDB = l.boolean(either(s.ref("store_model_in_db"), l.variable("STORE_MODEL_IN_DB")), may, l.c.Path == "")
 
 	c.EnforceUserParam = l.boolean(s.ref("enforce_user_param"), may, false)
 	c.RejectClientTags = l.boolean(s.ref("reject_clientside_metadata_tags"), may, false)

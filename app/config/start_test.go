@@ -53,6 +53,9 @@ func TestFromEnvironment(t *testing.T) {
 	if c, _ := load(t, "", "OPENAI_API_KEY=o"); len(c.Models) != 0 {
 		t.Error("a file without models gets models of the environment")
 	}
+	off, _ := Load("", []string{"STORE_MODEL_IN_DB=False"})
+	filed, _ := load(t, "model_list: []\n")
+	equal(t, "models in the database", []any{c.General.StoreModelInDB, off.General.StoreModelInDB, filed.General.StoreModelInDB}, []any{true, false, false})
 }
 
 func TestEveryProvider(t *testing.T) {

@@ -230,7 +230,7 @@ func decode(raw map[string]json.RawMessage) (map[string]any, error) {
 	return out, nil
 }
 
-// storable refuses writes while models are kept in config.yaml alone.
+// storable refuses writes while models are kept in config.yaml alone; asked after Check, so that nobody without the right learns it.
 func (m *Models) storable() error {
 	if m.policy().General.StoreModelInDB {
 		return nil
@@ -323,9 +323,6 @@ func (m *Models) New(ctx context.Context, who access.Actor, in ModelParams) (*Mo
 	if err := m.gate(ctx, who, access.ModelWrite); err != nil {
 		return nil, err
 	}
-	if err := m.storable(); err != nil {
-		return nil, err
-	}
 	if in.ModelName == "" || len(in.Params) == 0 {
 		return nil, missing(map[string]bool{"model_name": in.ModelName == "", "litellm_params": len(in.Params) == 0})
 	}
@@ -353,6 +350,9 @@ func (m *Models) New(ctx context.Context, who access.Actor, in ModelParams) (*Mo
 	var out *ModelView
 	err = m.change(ctx, who, access.ModelWrite, row.ID, func(tx *store.Store) error {
 		if err := access.Check(who, access.ModelWrite, access.Target{ID: row.ID, Team: row.TeamID}); err != nil {
+			return err
+		}
+		if err := m.storable(); err != nil {
 			return err
 		}
 		if err := m.checkTeam(ctx, tx, row.TeamID); err != nil {

@@ -23,6 +23,8 @@ func TestModelNew(t *testing.T) {
 		const body = `{"model_name":"m","litellm_params":{"model":"openai/gpt-4o","api_key":"sk-upstream-secret","extra_headers":{"x-team":"hidden-too"},"rpm":5},"model_info":{"id":"m1"}}`
 		_, err := e.Models.New(t.Context(), admin(), model(t, body))
 		refused(t, err, fault.Internal, "Set `'STORE_MODEL_IN_DB='True'` in your env to enable this feature.")
+		_, err = e.Models.New(t.Context(), e.as("lead"), model(t, body))
+		refused(t, err, fault.Unauthenticated, "") // what is not theirs to do comes before what is switched off
 		e.policy.General.StoreModelInDB = true
 		e.models.deployments = []*models.Deployment{{ID: "cfg", ModelName: "gpt-4", FromConfig: true, Params: map[string]any{"model": "openai/gpt-4", "api_base": "https://up.example"}}}
 		for name, tc := range map[string]struct {

@@ -17,9 +17,6 @@ func (m *Models) Update(ctx context.Context, who access.Actor, in ModelUpdate) (
 	if err := m.gate(ctx, who, access.ModelWrite); err != nil {
 		return nil, err
 	}
-	if err := m.storable(); err != nil {
-		return nil, err
-	}
 	params, info, err := decodeBoth(in.Params, in.Info)
 	if err != nil {
 		return nil, err
@@ -37,6 +34,9 @@ func (m *Models) Update(ctx context.Context, who access.Actor, in ModelUpdate) (
 	err = m.change(ctx, who, access.ModelWrite, in.ID, func(tx *store.Store) error {
 		row, err := m.stored(ctx, tx, who, in.ID)
 		if err != nil {
+			return err
+		}
+		if err := m.storable(); err != nil {
 			return err
 		}
 		before := *row
