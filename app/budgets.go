@@ -81,6 +81,16 @@ func capsOf(c *config.Config) policy.Caps {
 		ProxyParallel: capOf(c.General.GlobalMaxParallel), CustomerBudget: capOf((*int64)(c.LiteLLM.MaxEndUserBudget)),
 		CustomerBudgetID: c.LiteLLM.EndUserBudgetID, Mode: budget.ParseMode(string(c.Gatehouse.BudgetMode)),
 	}
+	for _, b := range c.LiteLLM.TagBudgets {
+		if caps.Tags == nil {
+			caps.Tags = make(map[string]policy.TagCap, len(c.LiteLLM.TagBudgets))
+		}
+		tag := policy.TagCap{Budget: capOf((*int64)(b.MaxBudget)), Soft: capOf((*int64)(b.SoftBudget))}
+		if !b.BudgetDuration.IsNever() {
+			tag.Duration = b.BudgetDuration.String()
+		}
+		caps.Tags[b.Tag] = tag
+	}
 	if caps.ProxyBudget.N <= 0 {
 		caps.ProxyBudget = keyring.Cap{} // 0 is "none" over everything (contract/config.md §3)
 	}

@@ -25,7 +25,7 @@ func (p *process) KeyBudget(ctx context.Context, keyID, model, customer string) 
 	if policy.Mode(snap, grant, &caps) == budget.Exact {
 		out.Mode = "exact"
 	}
-	bill := policy.Bill{Asked: model, Customer: customer, Now: p.now().UnixMicro()}
+	bill := policy.Bill{Asked: model, Customer: customer, Tags: policy.Tags(nil, snap, grant), Now: p.now().UnixMicro()}
 	pricing := budget.Priced
 	if model != "" {
 		verdict, refused := policy.Model(snap, grant, model)

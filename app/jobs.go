@@ -138,6 +138,8 @@ func (j *jobs) durationOf(snap *keyring.Snapshot, scope string) (text string, fi
 		}
 	case "customer":
 		return of(snap.CustomerLimits(snap.Customer(id), caps.CustomerBudgetID))
+	case "tag":
+		return caps.Tags[id].Duration, 0
 	}
 	return "", 0
 }

@@ -28,7 +28,7 @@ func (p *Plane) Explain(ctx context.Context, g *keyring.Grant, model string) Ans
 	if refused != nil {
 		return Answer{Rule: refused}
 	}
-	c.group, c.match = verdict.Model, verdict.Match
+	c.group, c.match, c.tags = verdict.Model, verdict.Match, policy.Tags(nil, c.snap, g)
 	slot, err := p.Limits.Take(ctx, c.rateWants(), 1)
 	var full *limit.Refused
 	if errors.As(err, &full) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/proxy/policy"
 	"gatehouse/proxy/provider"
 	"gatehouse/proxy/route"
 	"gatehouse/proxy/wire"
@@ -136,10 +137,7 @@ func (c *call) readTags(meta, own []byte) *failure {
 	if len(asked) > 0 && c.cfg.RejectTags {
 		return fail(badField, "tags may not be set by callers").about("tags")
 	}
-	c.tags = append(c.tags, c.grant.Tags()...)
-	if t := c.snap.Team(c.grant.TeamID); t != nil {
-		c.tags = append(c.tags, t.Tags...)
-	}
+	c.tags = policy.Tags(c.tags, c.snap, c.grant)
 	for _, tag := range asked {
 		if !slices.Contains(c.tags, tag) && len(c.tags) < maxTags {
 			c.tags = append(c.tags, tag)

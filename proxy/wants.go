@@ -8,7 +8,7 @@ import (
 
 // bill is whom the call is counted for.
 func (c *call) bill() policy.Bill {
-	b := policy.Bill{Model: c.group, Asked: c.asked, Now: c.start.UnixMicro()}
+	b := policy.Bill{Model: c.group, Asked: c.asked, Tags: c.tags, Now: c.start.UnixMicro()}
 	if !c.cfg.NoEndUsers {
 		b.Customer = c.endUser
 	}

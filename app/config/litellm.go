@@ -23,6 +23,7 @@ type LiteLLM struct {
 	MaxUISessionBudget models.Nano  // cap of the chat pane per session, 1 USD
 	MaxEndUserBudget   *models.Nano // of end users without a row
 	EndUserBudgetID    string       // max_end_user_budget_id
+	TagBudgets         []TagBudget  // tag_budget_config
 	Timezone           *time.Location
 
 	AuditLogs          bool
@@ -36,6 +37,13 @@ type LiteLLM struct {
 	AlwaysIncludeUsage bool // always_include_stream_usage
 	CostDiscount       map[string]any
 	CostMargin         map[string]any
+}
+
+// TagBudget is an entry of tag_budget_config: what the calls with one spend tag may cost together.
+type TagBudget struct {
+	Tag                   string
+	MaxBudget, SoftBudget *models.Nano // nil = none
+	BudgetDuration        duration.Duration
 }
 
 // DefaultUserParams is default_internal_user_params: what a new user without an admin role gets.

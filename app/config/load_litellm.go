@@ -29,6 +29,7 @@ func (l *loader) litellm(s *section) {
 	}
 	c.MaxEndUserBudget = l.money(s.ref("max_end_user_budget"), may)
 	c.EndUserBudgetID = l.text(s.ref("max_end_user_budget_id"), may)
+	c.TagBudgets = l.tagBudgets(s.ref("tag_budget_config"))
 	c.Timezone = l.timezone(s.ref("timezone"))
 	c.AuditLogs = l.boolean(s.ref("store_audit_logs"), may, true)
 	timeout := s.ref("request_timeout")
@@ -40,9 +41,31 @@ func (l *loader) litellm(s *section) {
 	c.CostDiscount = l.freeMap(s.ref("cost_discount_config"))
 	c.CostMargin = l.freeMap(s.ref("cost_margin_config"))
 	l.callbacks(s)
-	s.accept("guardrails", "priority_reservation", "tag_budget_config", "default_team_settings", "modify_params", "telemetry", "add_function_to_prompt",
+	s.accept("guardrails", "priority_reservation", "default_team_settings", "modify_params", "telemetry", "add_function_to_prompt",
 		"default_max_internal_user_budget", "cache", "cache_params", "num_retries", "fallbacks", "context_window_fallbacks", "content_policy_fallbacks",
 		"default_fallbacks", "enable_key_alias_format_validation", "service_callback", "audit_log_callbacks", "set_verbose")
+}
+
+// tagBudgets reads budgets by spend tag, in the order of the file.
+func (l *loader) tagBudgets(r ref) []TagBudget {
+	s := l.section(r, may)
+	if s.v == nil {
+		return nil
+	}
+	var out []TagBudget
+	for _, tag := range s.v.names {
+		of := l.section(s.ref(tag), may)
+		if of.v == nil {
+			continue
+		}
+		b := TagBudget{
+			Tag: tag, MaxBudget: l.money(of.ref("max_budget"), may), SoftBudget: l.money(of.ref("soft_budget"), may),
+			BudgetDuration: l.duration(of.ref("budget_duration")),
+		}
+		of.done()
+		out = append(out, b)
+	}
+	return out
 }
 
 func (l *loader) freeMap(r ref) map[string]any {

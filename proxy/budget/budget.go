@@ -165,6 +165,8 @@ func (e *Exhausted) Error() string {
 		return fmt.Sprintf("ExceededBudget: User=%s over budget. Spend=%s, Budget=%s", e.ID, e.Spent, e.Limit)
 	case keyring.LevelCustomer:
 		return fmt.Sprintf("ExceededBudget: End User=%s over budget. Spend=%s, Budget=%s", e.ID, e.Spent, e.Limit)
+	case keyring.LevelTag:
+		return fmt.Sprintf("Budget has been exceeded! Tag=%s Current cost: %s, Max budget: %s", e.ID, e.Spent, e.Limit)
 	case keyring.LevelKey, keyring.LevelTeamModel, keyring.LevelProxy, keyring.LevelSession, keyring.LevelDeployment:
 	}
 	return fmt.Sprintf("Budget has been exceeded! Current cost: %s, Max budget: %s", e.Spent, e.Limit)

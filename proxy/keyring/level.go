@@ -13,6 +13,7 @@ const (
 	LevelMember
 	LevelUser
 	LevelCustomer
+	LevelTag
 	LevelProxy
 	LevelSession
 	LevelDeployment
@@ -37,6 +38,8 @@ func (l Level) String() string {
 		return "user"
 	case LevelCustomer:
 		return "end_user"
+	case LevelTag:
+		return "tag"
 	case LevelProxy:
 		return "proxy"
 	case LevelSession:

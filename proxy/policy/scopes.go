@@ -14,7 +14,14 @@ type Caps struct {
 	ProxyParallel    keyring.Cap
 	CustomerBudget   keyring.Cap // of an end user without a budget of their own
 	CustomerBudgetID string      // budget row of such an end user; it wins
+	Tags             map[string]TagCap
 	Mode             budget.Mode
+}
+
+// TagCap is the budget of a spend tag.
+type TagCap struct {
+	Budget, Soft keyring.Cap // nano-USD
+	Duration     string
 }
 
 // Bill is whom a call is counted for.
@@ -22,7 +29,17 @@ type Bill struct {
 	Model    string // after aliases
 	Asked    string // as the caller named it: limits per model go by either name
 	Customer string // end user named by the call; empty = none
-	Now      int64  // Unix µs
+	Tags     []string
+	Now      int64 // Unix µs
+}
+
+// Tags appends the spend tags that every call of a key has: its own and its team's.
+func Tags(to []string, s *keyring.Snapshot, g *keyring.Grant) []string {
+	to = append(to, g.Tags()...)
+	if t := s.Team(g.TeamID); t != nil {
+		to = append(to, t.Tags...)
+	}
+	return to
 }
 
 // Mode is how strictly the call's budgets are kept: the strictest of key, team and operator.
@@ -37,7 +54,7 @@ func Mode(s *keyring.Snapshot, g *keyring.Grant, caps *Caps) budget.Mode {
 }
 
 // Budgets appends every scope that a call is counted in, in the order in which a refusal is reported: key, key and
-// model, team, organization, member, user, end user, proxy (contract/admin-api.md §4.4, §4.8). Scopes without a cap are there to
+// model, team, organization, member, user, end user, tags with a budget, proxy (contract/admin-api.md §4.4, §4.8). Scopes without a cap are there to
 // be counted; the master key has none that is capped. With a buffer to append to it allocates nothing for a key whose
 // team, user and member have rows.
 func Budgets(to []budget.Want, s *keyring.Snapshot, g *keyring.Grant, b Bill, caps *Caps) []budget.Want {
@@ -69,6 +86,9 @@ func Budgets(to []budget.Want, s *keyring.Snapshot, g *keyring.Grant, b Bill, ca
 	}
 	if b.Customer != "" {
 		to = append(to, customerWant(s, b.Customer, caps))
+	}
+	if len(caps.Tags) > 0 {
+		to = tagWants(to, b.Tags, caps)
 	}
 	to = append(to, budget.Want{Level: keyring.LevelProxy, Scope: models.ScopeProxy, Cap: caps.ProxyBudget, Duration: caps.ProxyDuration})
 	if exempt, _ := Exempt(s, g); exempt {
@@ -136,6 +156,20 @@ func customerWant(s *keyring.Snapshot, id string, caps *Caps) budget.Want {
 		l.MaxBudget = caps.CustomerBudget
 	}
 	return want(keyring.LevelCustomer, models.ScopeCustomer(id), id, &l, true)
+}
+
+// mostTags is how many budgets of tags one call can be counted in: callers name tags, and each is a lock and a counter.
+const mostTags = 8
+
+func tagWants(to []budget.Want, tags []string, caps *Caps) []budget.Want {
+	n := 0
+	for _, tag := range tags {
+		if c, ok := caps.Tags[tag]; ok && n < mostTags {
+			to = append(to, budget.Want{Level: keyring.LevelTag, Scope: models.ScopeTag(tag), ID: tag, Cap: c.Budget, Soft: c.Soft, Duration: c.Duration})
+			n++
+		}
+	}
+	return to
 }
 
 func want(level keyring.Level, scope, id string, l *keyring.Limits, enforced bool) budget.Want {

@@ -52,20 +52,21 @@ func TestBudgets(t *testing.T) {
 	s := busy().snapshot(t)
 	caps := &policy.Caps{
 		ProxyBudget: keyring.Cap{N: 100 * int64(models.USD), Set: true}, ProxyDuration: "1mo", CustomerBudgetID: "guest",
+		Tags: map[string]policy.TagCap{"blue": {Budget: keyring.Cap{N: 2 * int64(models.USD), Set: true}, Duration: "1d"}},
 	}
 	for _, tc := range []struct {
 		key, customer, model string
-		want                 []string
+		tags, want           []string
 	}{
-		{"team", "c", "gpt-4", []string{
-			"key:team 10.0", "keymodel:team/gpt-4 1.0 1d", "team:t 20.0 30d", "org:o 50.0", "member:1:t/u 4.0", "user:u -", "customer:c 1.0", "proxy 100.0 1mo",
+		{"team", "c", "gpt-4", []string{"red", "blue"}, []string{
+			"key:team 10.0", "keymodel:team/gpt-4 1.0 1d", "team:t 20.0 30d", "org:o 50.0", "member:1:t/u 4.0", "user:u -", "customer:c 1.0", "tag:blue 2.0 1d", "proxy 100.0 1mo",
 		}},
-		{"personal", "", "gpt-4o", []string{"key:personal 10.0", "user:u 7.0 soft 5.0", "proxy 100.0 1mo"}},
-		{"service", "", "gpt-4", []string{"key:service -", "team:t 20.0 30d", "org:o 50.0", "proxy 100.0 1mo"}},
-		{"plain", "stranger", "gpt-4", []string{"key:plain -", "customer:stranger 1.0", "proxy 100.0 1mo"}},
+		{"personal", "", "gpt-4o", nil, []string{"key:personal 10.0", "user:u 7.0 soft 5.0", "proxy 100.0 1mo"}},
+		{"service", "", "gpt-4", []string{"red"}, []string{"key:service -", "team:t 20.0 30d", "org:o 50.0", "proxy 100.0 1mo"}},
+		{"plain", "stranger", "gpt-4", nil, []string{"key:plain -", "customer:stranger 1.0", "proxy 100.0 1mo"}},
 	} {
 		var got []string
-		for _, w := range policy.Budgets(nil, s, s.Grant(tc.key), policy.Bill{Model: tc.model, Customer: tc.customer, Now: noon.UnixMicro()}, caps) {
+		for _, w := range policy.Budgets(nil, s, s.Grant(tc.key), policy.Bill{Model: tc.model, Customer: tc.customer, Tags: tc.tags, Now: noon.UnixMicro()}, caps) {
 			text := w.Scope + " -"
 			if w.Cap.Set {
 				text = w.Scope + " " + models.Nano(w.Cap.N).String()
