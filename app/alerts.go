@@ -31,6 +31,7 @@ type alerts struct {
 	now   func() time.Time
 	log   *slog.Logger
 	hooks []hook
+	mail  func(context.Context, budget.Crossing) // nil: by webhook alone
 	http  *http.Client
 	queue chan budget.Crossing
 }
@@ -111,6 +112,9 @@ func (a *alerts) tell(ctx context.Context, c budget.Crossing) {
 	}
 	a.log.WarnContext(ctx, "a budget line was crossed", slog.String("event", name), slog.String("scope", c.Scope),
 		slog.String("limit", c.Limit.String()), slog.String("spent", c.Spent.String()))
+	if a.mail != nil {
+		a.mail(ctx, c)
+	}
 	for _, h := range a.hooks {
 		if err := a.send(ctx, h, name, c); err != nil {
 			a.log.WarnContext(ctx, "a budget alert was not delivered", slog.String("scope", c.Scope), slog.Any("error", err))

@@ -24,6 +24,7 @@ import (
 	"gatehouse/app/config"
 	"gatehouse/app/control"
 	"gatehouse/app/hooks"
+	"gatehouse/app/mail"
 	"gatehouse/app/seal"
 	"gatehouse/app/sso"
 	"gatehouse/models"
@@ -87,6 +88,7 @@ type process struct {
 	writer   *ledgerWriter
 	redis    *redis.Client // nil: none is configured
 	answers  *keptAnswers  // nil: answers are not kept
+	mail     *mail.Mailer
 
 	background sync.WaitGroup
 	stop       context.CancelFunc // ends the background
@@ -180,6 +182,9 @@ func (p *process) build(ctx, background context.Context, cfg *config.Config) err
 	if p.store, err = p.openStore(ctx, cfg); err != nil {
 		return err
 	}
+	if err := p.openMail(cfg); err != nil {
+		return err
+	}
 	if p.prices, err = p.loadPrices(cfg); err != nil {
 		return err
 	}
@@ -205,7 +210,7 @@ func (p *process) build(ctx, background context.Context, cfg *config.Config) err
 	}
 	p.services = control.New(control.Deps{
 		Store: p.store, Ring: p.ring, Ledger: p.budget, Explain: p, KeyRule: keyRule(p.hooks), Sealer: modelSealer{p.sealer},
-		Models: catalog{ring: p.ring, prices: p.prices}, Answers: p.answerCache(), Policy: p.policy.Load, Now: p.now, Log: p.log,
+		Models: catalog{ring: p.ring, prices: p.prices}, Answers: p.answerCache(), Mailer: p.mail, Policy: p.policy.Load, Now: p.now, Log: p.log,
 	})
 	p.health = &health{
 		store: p.store, ring: p.ring, ledger: p.ledger, router: p.router, maxStale: cfg.Gatehouse.SnapshotMaxStale, version: p.opt.Version, level: cfg.Log.Level,
@@ -216,7 +221,8 @@ func (p *process) build(ctx, background context.Context, cfg *config.Config) err
 	if p.metrics != nil {
 		p.goRun(background, "metrics", func(ctx context.Context) error { p.metrics.run(ctx); return nil })
 	}
-	j := &jobs{store: p.store, ring: p.ring, cfg: p.cfg.Load, now: p.now, log: p.log}
+	p.goRun(background, "mail", p.mail.Run)
+	j := &jobs{store: p.store, ring: p.ring, cfg: p.cfg.Load, mail: p.mail, now: p.now, log: p.log}
 	p.goRun(background, "jobs", func(ctx context.Context) error { j.run(ctx); return nil })
 	return nil
 }

@@ -30,6 +30,7 @@ func (p *process) openBudgets(ctx, background context.Context, cfg *config.Confi
 		return fmt.Errorf("enter the list of replicas: %w", err)
 	}
 	alerts := newAlerts(cfg, p.store, p.now, p.log)
+	alerts.mail = p.mailBudget
 	opt := budget.Options{
 		Now: p.now, Zone: cfg.LiteLLM.Timezone, NoReset: cfg.General.NoBudgetReset, OnCross: alerts.crossed,
 		NearPercent: int64(cfg.Mail.BudgetAlertAt * 100),

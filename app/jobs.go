@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gatehouse/app/config"
+	"gatehouse/app/mail"
 	"gatehouse/models"
 	"gatehouse/models/store"
 	"gatehouse/proxy/budget"
@@ -19,6 +20,7 @@ type jobs struct {
 	store *store.Store
 	ring  *keyring.Ring
 	cfg   func() *config.Config
+	mail  *mail.Mailer
 	now   func() time.Time
 	log   *slog.Logger
 }
@@ -39,6 +41,7 @@ func (j *jobs) run(ctx context.Context) {
 		if now := j.now(); now.Sub(lastPurge) >= purgeEvery {
 			lastPurge = now
 			j.exclusive(ctx, "retention", j.purge)
+			j.exclusive(ctx, "keys-that-end", j.tellExpiry)
 		}
 		wait := c.General.SweepMin
 		if d := c.General.SweepMax - c.General.SweepMin; d > 0 {
@@ -150,6 +153,15 @@ func (j *jobs) purge(ctx context.Context, held func() error) error {
 		return err
 	}
 	if _, err := j.store.PurgeOldSecrets(ctx); err != nil {
+		return err
+	}
+	if _, err := j.store.PurgeCodes(ctx); err != nil {
+		return err
+	}
+	if _, err := j.store.PurgeMails(ctx, models.At(j.now().Add(-mailsKept))); err != nil {
+		return err
+	}
+	if _, err := j.store.PurgeAlerts(ctx); err != nil {
 		return err
 	}
 	if _, err := j.store.PurgeThrottles(ctx, models.At(j.now().Add(-throttleAge))); err != nil {

@@ -10,6 +10,7 @@ import (
 // settingTests are the "Test" buttons of the settings pages, as far as there is something to try.
 func (p *process) settingTests() []portal.SettingTest {
 	return []portal.SettingTest{
+		{Section: "mail", ID: "mail", Ready: p.mail.Enabled, Run: p.testMail},
 		{Section: "alerts", ID: "webhook", Ready: func() bool { return len(p.testHooks()) > 0 }, Run: p.testWebhooks},
 	}
 }

@@ -1,11 +1,13 @@
 package api
 
 import (
+	"context"
 	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
+	"gatehouse/app/access"
 	"gatehouse/app/control"
 )
 
@@ -28,6 +30,9 @@ type Handlers struct {
 	MetricsOpen func() bool
 	// Base is this gateway's address with SERVER_ROOT_PATH: PROXY_BASE_URL, else what the request came to.
 	Base func(c *fiber.Ctx) string
+	// TryService sends a test by one way of telling people, "email", "webhook" or "slack". Errors: Invalid for another
+	// word and where nothing is set up, Unavailable with what went wrong.
+	TryService func(ctx context.Context, who access.Actor, service string) (done string, err error)
 	// UISettings is the answer of /sso/get/ui_settings.
 	UISettings func() UISettings
 }

@@ -17,6 +17,10 @@ func (h *Handlers) healthOps() []Op {
 			Example: "model=demo",
 		}, h.deployments),
 		op(Op{
+			Method: "GET", Path: "/health/services", Action: access.HealthTest, Tag: "health",
+			Doc: "Sends a test mail (service=email, to TEST_EMAIL_ADDRESS or to who asks) or a test alert (service=webhook, slack).", Example: "service=email",
+		}, h.tryService),
+		op(Op{
 			Method: "GET", Path: "/metrics", Action: access.HealthRead, Open: h.metricsOpen, Media: metricsMedia, Tag: "health",
 			Doc: "Counts for Prometheus; there when litellm_settings.callbacks has prometheus.",
 		}, h.metrics),
@@ -130,4 +134,22 @@ func (h *Handlers) routes(*fiber.Ctx, none) (routesAnswer, error) {
 		}
 	}
 	return out, nil
+}
+
+type serviceQuery struct {
+	Service string `query:"service" doc:"email, webhook or slack"`
+}
+
+type serviceAnswer struct {
+	Status  string `json:"status"`
+	Message string `json:"message"`
+}
+
+// tryService tells an admin whether mails and alerts arrive. What a server said is for admins alone.
+func (h *Handlers) tryService(c *fiber.Ctx, in serviceQuery) (serviceAnswer, error) {
+	if in.Service == "" {
+		return serviceAnswer{}, fault.Missing("service")
+	}
+	done, err := h.TryService(c.UserContext(), web.Actor(c), in.Service)
+	return serviceAnswer{Status: "success", Message: done}, err
 }

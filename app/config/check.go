@@ -11,6 +11,9 @@ func (l *loader) check() {
 	l.checkBounds()
 	l.checkNewUsers()
 	l.checkSSO()
+	if l.c.Mail.Enabled && l.c.Mail.Sender != "" && l.c.Server.BaseURL == "" {
+		l.warnAt(envFile, 0, "PROXY_BASE_URL", "is not set: links in mails then lead to the listener's own address")
+	}
 	l.checkPrices()
 }
 

@@ -57,11 +57,14 @@ type Sealer interface {
 type Mailer interface {
 	Invitation(ctx context.Context, m InvitationMail)
 	KeyCreated(ctx context.Context, m KeyMail)
+	// ResetRequested asks for the mail with a link to set a new password. It takes the same time for every address.
+	ResetRequested(ctx context.Context, email, lang string)
 }
 
 // InvitationMail asks somebody to set a password.
 type InvitationMail struct {
 	To, InviterEmail, Link string
+	Lang                   string // "en", "zh-CN": what to write in when nobody concerned has chosen a language
 	Expires                time.Time
 }
 
@@ -70,6 +73,29 @@ type KeyMail struct {
 	To, Alias, Name string
 	Secret          models.Secret
 	Rotated         bool
+}
+
+// ExpiryMail tells somebody that a key of theirs ends soon.
+type ExpiryMail struct {
+	To, Alias, Name string
+	Expires         time.Time
+}
+
+// The lines that a BudgetMail tells about.
+const (
+	BudgetNear = "near"
+	BudgetFull = "full"
+	BudgetSoft = "soft"
+)
+
+// BudgetMail tells somebody that a budget is nearly or wholly used up.
+type BudgetMail struct {
+	To          string
+	Kind        string // BudgetNear, BudgetFull, BudgetSoft
+	Scope, Name string // "team", "Checkout"
+	Percent     int64
+	Spent       models.Nano
+	Limit       models.Nano
 }
 
 // Policy is what the operator decided, as the services need it.
@@ -178,3 +204,5 @@ type noMail struct{}
 
 func (noMail) Invitation(context.Context, InvitationMail) {}
 func (noMail) KeyCreated(context.Context, KeyMail)        {}
+
+func (noMail) ResetRequested(context.Context, string, string) {}

@@ -168,6 +168,13 @@ type mailbox struct {
 	mu      sync.Mutex
 	invites []control.InvitationMail
 	keys    []control.KeyMail
+	resets  []string
+}
+
+func (m *mailbox) ResetRequested(_ context.Context, email, _ string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.resets = append(m.resets, email)
 }
 
 func (m *mailbox) Invitation(_ context.Context, in control.InvitationMail) {

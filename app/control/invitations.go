@@ -55,7 +55,7 @@ func (i *Invitations) send(ctx context.Context, who access.Actor, inv *CreatedIn
 	if inv == nil || inv.Email == "" {
 		return
 	}
-	i.Mailer.Invitation(ctx, InvitationMail{To: inv.Email, InviterEmail: who.Email, Link: inv.Link, Expires: inv.Invitation.ExpiresAt.Time})
+	i.Mailer.Invitation(ctx, InvitationMail{To: inv.Email, InviterEmail: who.Email, Lang: who.Prefs.Language, Link: inv.Link, Expires: inv.Invitation.ExpiresAt.Time})
 }
 
 // New makes a link for a person, mails it where mail is set up, and revokes their older ones. Errors: Invalid for an

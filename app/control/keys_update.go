@@ -262,5 +262,19 @@ func (k *Keys) Rotate(ctx context.Context, who access.Actor, in RotateKey) (*Cre
 	if spent != nil {
 		k.Ledger.Reset(models.ScopeKey(made.Key.ID), *spent)
 	}
+	k.tellOwner(ctx, who, made)
 	return made, nil
+}
+
+// tellOwner mails the owner of a key that somebody else rotated, whose apps will stop working.
+func (k *Keys) tellOwner(ctx context.Context, who access.Actor, made *CreatedKey) {
+	owner := deref(made.Key.UserID)
+	if owner == "" || owner == who.UserID {
+		return
+	}
+	user, err := k.Store.User(ctx, owner)
+	if err != nil || user.Email == nil { // a key may name somebody who has no row; the rotation stands
+		return
+	}
+	k.Mailer.KeyCreated(ctx, KeyMail{To: *user.Email, Alias: deref(made.Key.Alias), Name: made.Key.Name, Secret: made.Secret, Rotated: true})
 }

@@ -67,6 +67,9 @@ func (h *Handlers) signedIn(action access.Action) fiber.Handler {
 			return err
 		}
 		actor.Route = c.Route().Path
+		if actor.Prefs.Language == "" { // so that a mail which their act causes is written in what they read
+			actor.Prefs.Language = h.lang(c).Code()
+		}
 		web.SetActor(c, actor)
 		c.Locals(localSignedIn, true)
 		if err := access.Role(actor, action); err != nil {

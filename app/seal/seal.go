@@ -24,6 +24,8 @@ const (
 	Settings         Purpose = "gatehouse/settings"
 	LoginAttempt     Purpose = "gatehouse/login-attempt"
 	ResponseID       Purpose = "gatehouse/response-id"
+	MailContent      Purpose = "gatehouse/mail"
+	SecondFactor     Purpose = "gatehouse/second-factor"
 )
 
 const version = "v1"

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"gorm.io/gorm"
@@ -69,6 +70,36 @@ func (s *Store) CountMails(ctx context.Context) (MailCounts, error) {
 func (s *Store) PurgeMails(ctx context.Context, before models.Time) (count int64, err error) {
 	err = s.mutate(ctx, "purge mails", func(db *gorm.DB) error {
 		result := db.Exec("DELETE FROM mails WHERE done_at < ?", before)
+		count = result.RowsAffected
+		return result.Error
+	})
+	return count, err
+}
+
+// ExpiringKeys loads at most limit keys that end before a time, live now, were made for at least life, and whose end
+// nobody was told (ClaimExpiry); those that end first come first.
+func (s *Store) ExpiringKeys(ctx context.Context, before models.Time, life time.Duration, limit int) ([]models.Key, error) {
+	var keys []models.Key
+	err := s.read.WithContext(ctx).
+		Where(`expires_at > ? AND expires_at <= ? AND expires_at - created_at >= ? AND (blocked IS NULL OR blocked = ?)
+  AND NOT EXISTS (SELECT 1 FROM alerts_sent a WHERE a.scope = 'key:' || keys.id AND a.kind = 'expiring:' || keys.expires_at)`,
+			models.At(s.opt.Now()), before, life.Microseconds(), false).
+		Order("expires_at, id").Limit(limit).Find(&keys).Error
+	return keys, fail("load keys that end soon", err)
+}
+
+// ClaimExpiry says whether this process may tell that a key ends when it does: true once for each end of a key.
+func (s *Store) ClaimExpiry(ctx context.Context, key *models.Key) (bool, error) {
+	return s.ClaimAlert(ctx, models.ScopeKey(key.ID), "expiring:"+strconv.FormatInt(key.ExpiresAt.UnixMicro(), 10), alertsKept)
+}
+
+// alertsKept is how long it is known that an alert was sent.
+const alertsKept = 400 * 24 * time.Hour
+
+// PurgeAlerts forgets alerts that nobody can send again, and returns how many.
+func (s *Store) PurgeAlerts(ctx context.Context) (count int64, err error) {
+	err = s.mutate(ctx, "purge alerts", func(db *gorm.DB) error {
+		result := db.Exec("DELETE FROM alerts_sent WHERE sent_at < ?", models.At(s.opt.Now().Add(-alertsKept)))
 		count = result.RowsAffected
 		return result.Error
 	})

@@ -454,7 +454,7 @@ func (p *part) crossings(to []Crossing, before, after models.Nano, near int64) [
 	line := func(kind CrossKind, at models.Nano) {
 		if before < at && after >= at {
 			to = append(to, Crossing{
-				Kind: kind, Level: p.level, Scope: p.account.scope, Limit: at, Spent: after, WindowStart: p.window,
+				Kind: kind, Level: p.level, Scope: p.account.scope, Limit: at, Spent: after, Cap: models.Nano(p.limit.N), WindowStart: p.window,
 			})
 		}
 	}

@@ -31,7 +31,8 @@ type Crossing struct {
 	Kind         CrossKind
 	Level        keyring.Level
 	Scope        string
-	Limit, Spent models.Nano
+	Limit, Spent models.Nano // the line, and what is spent
+	Cap          models.Nano // max_budget of the scope; 0 = none, or not known
 	WindowStart  int64
 }
 
