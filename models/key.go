@@ -16,6 +16,7 @@ type Key struct {
 	AccessGroupIDs Strings `gorm:"column:access_group_ids"`
 	Blocked        *bool
 	BlockedReason  string
+	Delegated      bool // its secret was last given to somebody who is neither its owner nor an admin: see control.Identity
 	ExpiresAt      *Time
 
 	Limits               `gorm:"embedded"`

@@ -90,6 +90,12 @@ func (i *Identity) ofKey(ctx context.Context, key *models.Key) (access.Actor, er
 	if key.UserID == nil {
 		return who, nil
 	}
+	// A key made or rotated by a team's admin for a member calls models for that member, but its maker must not become
+	// the member by it: on the admin API it is a key without a user, until its owner or a proxy admin rotates it.
+	if key.Delegated {
+		_, err := i.addPerson(ctx, who, *key.UserID) // a blocked owner's key is dead all the same
+		return who, err
+	}
 	return i.addPerson(ctx, who, *key.UserID)
 }
 

@@ -234,6 +234,7 @@ func (k *Keys) insert(ctx context.Context, tx *store.Store, who access.Actor, d 
 	if err := in.apply(key, k.Now()); err != nil {
 		return nil, err
 	}
+	key.Delegated = delegated(who, key)
 	k.stampNew(&key.Audit, who)
 	if err := k.checkTeamThroughput(ctx, tx, key, team); err != nil {
 		return nil, err
@@ -252,6 +253,11 @@ func (k *Keys) insert(ctx context.Context, tx *store.Store, who access.Actor, d 
 		return key, k.setSpent(ctx, tx, models.ScopeKey(key.ID), in.Spend.Value)
 	}
 	return key, nil
+}
+
+// delegated says whether the secret now made goes to somebody who could not act as the key's owner otherwise.
+func delegated(who access.Actor, key *models.Key) bool {
+	return key.UserID != nil && *key.UserID != who.UserID && !who.IsAdmin()
 }
 
 // newKeyID is random, or made from the nonce of a form so that its second POST finds the id taken.

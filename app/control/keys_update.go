@@ -236,7 +236,7 @@ func (k *Keys) Rotate(ctx context.Context, who access.Actor, in RotateKey) (*Cre
 		if spent, err = k.applyUpdate(ctx, tx, who, access.KeyRegenerate, key, in.KeyFields); err != nil {
 			return err
 		}
-		rotation := store.Rotation{KeyID: key.ID, Hash: HashSecret(d.secret), Name: keyName(d.secret, p.Keys.StoreName), By: who.Name()}
+		rotation := store.Rotation{KeyID: key.ID, Hash: HashSecret(d.secret), Name: keyName(d.secret, p.Keys.StoreName), By: who.Name(), Delegated: delegated(who, key)}
 		if rotation.Hash == key.Hash {
 			return fault.BadField("new_key", "the new key must differ from the old one")
 		}

@@ -35,7 +35,7 @@ func sendKeys(db *gorm.DB, since int64, send func(*models.Key)) (err error) {
 func keyFields(k *models.Key) []any {
 	return []any{
 		&k.ID, &k.Hash, &k.Name, &k.Alias, &k.UserID, &k.TeamID, &k.OrgID, &k.Models, &k.Aliases, &k.AllowedRoutes,
-		&k.AccessGroupIDs, &k.Blocked, &k.BlockedReason, &k.ExpiresAt, &k.MaxBudget, &k.SoftBudget, &k.BudgetDuration, &k.TPMLimit, &k.RPMLimit,
+		&k.AccessGroupIDs, &k.Blocked, &k.BlockedReason, &k.Delegated, &k.ExpiresAt, &k.MaxBudget, &k.SoftBudget, &k.BudgetDuration, &k.TPMLimit, &k.RPMLimit,
 		&k.MaxParallel, &k.ModelMaxBudget, &k.ModelRPMLimit, &k.ModelTPMLimit, &k.BudgetID, &k.TempBudgetIncrease,
 		&k.TempBudgetExpiresAt, &k.RPMLimitType, &k.TPMLimitType, &k.AllowedCacheControls, &k.EnforcedParams, &k.Metadata, &k.Permissions,
 		&k.Config, &k.Extra, &k.AutoRotate, &k.RotationInterval, &k.CreatedAt, &k.CreatedBy, &k.UpdatedAt, &k.UpdatedBy, &k.Seq,

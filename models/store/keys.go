@@ -13,7 +13,7 @@ const noKey = "no such key"
 
 // keyColumns are the columns that keys and keys_archive share, in the order of both INSERTs below.
 const keyColumns = `id, hash, key_name, alias, user_id, team_id, organization_id, models, aliases, allowed_routes,
-  access_group_ids, blocked, blocked_reason, expires_at, max_budget, soft_budget, budget_duration, tpm_limit, rpm_limit,
+  access_group_ids, blocked, blocked_reason, delegated, expires_at, max_budget, soft_budget, budget_duration, tpm_limit, rpm_limit,
   max_parallel_requests, model_max_budget, model_rpm_limit, model_tpm_limit, budget_id, temp_budget_increase,
   temp_budget_expires_at, rpm_limit_type, tpm_limit_type, allowed_cache_controls, enforced_params, metadata, permissions,
   config, extra, auto_rotate, rotation_interval, created_at, created_by, updated_at, updated_by`
@@ -160,6 +160,8 @@ type Rotation struct {
 	Name     string // "sk-...abcd" of the new secret
 	By       string
 	OldUntil *models.Time // the old secret stays valid until then; nil = it ends at once
+
+	Delegated bool // see models.Key
 }
 
 // RotateKey gives a key a new secret: same id, so spend, alias, budgets and windows stay. The former state goes to the
@@ -184,7 +186,7 @@ func (s *Store) RotateKey(ctx context.Context, r Rotation) error {
 		}
 		// The hash is compared too: of two rotations at once, the second must not put back what the first ended.
 		err := changed(db.Model(&models.Key{}).Where("id = ? AND hash = ?", r.KeyID, key.Hash).Updates(map[string]any{
-			"hash": r.Hash, "key_name": r.Name, "updated_at": models.At(s.opt.Now()), "updated_by": r.By,
+			"hash": r.Hash, "key_name": r.Name, "delegated": r.Delegated, "updated_at": models.At(s.opt.Now()), "updated_by": r.By,
 		}), noKey)
 		if err != nil || r.OldUntil == nil {
 			return err
