@@ -48,6 +48,7 @@ func routeSettings(r config.Router) (route.Settings, error) {
 		AllowedFailsPolicy: r.AllowedFailsPolicy, Fallbacks: fallbacksOf(r.Fallbacks), ContextFallbacks: fallbacksOf(r.ContextFallbacks),
 		PolicyFallbacks: fallbacksOf(r.PolicyFallbacks), DefaultFallbacks: r.DefaultFallbacks, MaxFallbacks: r.MaxFallbacks,
 		EnforceRateLimits: r.EnforceRateLimits, DefaultMaxParallel: r.DefaultMaxParallel,
+		TagFiltering: r.TagFiltering, TagsMatchAll: r.TagsMatchAll, PreCallChecks: r.PreCallChecks,
 	}
 	args := struct {
 		TTL    float64 `json:"ttl"`

@@ -11,6 +11,8 @@ import (
 	"gatehouse/proxy/provider"
 	"gatehouse/proxy/route"
 	"gatehouse/proxy/spend"
+	"gatehouse/proxy/tokens"
+	"gatehouse/proxy/wire"
 )
 
 // sent is what is known of the attempt under way, or of the last one.
@@ -86,6 +88,13 @@ func (c *call) attempts() *failure {
 	}
 	var none *route.Unavailable
 	if errors.As(plan.Err(), &none) {
+		switch none.Reason {
+		case route.TooLong:
+			return c.failed(fail(contextTooLong, none.Error()).about("messages"))
+		case route.Untagged:
+			return c.failed(fail(badField, none.Error()).about("tags"))
+		case route.Unfit, route.Cooling, route.Busy, route.Limited:
+		}
 		return c.failed(fail(noDeployment, none.Error()).after(none.RetryAfter))
 	}
 	return c.failed(fail(noDeployment, "no deployment of "+c.group+" can serve this call").after(time.Second))
@@ -130,18 +139,49 @@ func (c *call) routing() route.Request {
 		Catalog: c.snap.Catalog(), Model: c.group, Match: c.match, Team: c.grant.TeamID, Stream: c.stream,
 		Tokens: c.inTok + c.expected(), Retries: c.retries, Fallbacks: c.fallbacks, ContextFallbacks: c.contextFallbacks,
 		PolicyFallbacks: c.policyFallbacks, NoFallbacks: c.noFallbacks, Deadline: c.deadline,
-		Permit: func(model string) (keyring.Match, error) {
+		Tags: c.tags, Room: c.room(),
+		Permit: func(model string) (string, keyring.Match, error) {
 			v, refused := policy.Model(c.snap, c.grant, model)
 			if refused != nil {
-				return keyring.Match{}, refused
+				return "", keyring.Match{}, refused
 			}
-			return v.Match, nil
+			return v.Model, v.Match, nil
 		},
 		Cost: func(d *models.Deployment) (models.Nano, bool) {
 			ask, f := c.estimate([]*models.Deployment{d})
 			return ask.Est, f == nil && ask.Pricing == 0
 		},
 	}
+}
+
+// room says whether the prompt fits into the context window of a deployment, as its model_info or the price list gives it. A
+// window that is not known holds everything. The prompt is counted only where its length alone does not tell.
+func (c *call) room() func(*models.Deployment) bool {
+	counted := int64(0)
+	return func(d *models.Deployment) bool {
+		window := c.p.window(d)
+		if window <= 0 || int64(len(c.s.body)) <= window || !c.op.Textual() {
+			return true
+		}
+		if counted == 0 {
+			counted = int64(tokens.EstimateChat(d.Model, c.s.body))
+		}
+		return counted <= window
+	}
+}
+
+func (p *Plane) window(d *models.Deployment) int64 {
+	if raw, ok := d.Info["max_input_tokens"]; ok && raw != nil {
+		if n, ok := wire.Int([]byte(fmt.Sprint(raw))); ok {
+			return n
+		}
+	}
+	model := d.Model
+	if d.BaseModel != "" {
+		model = d.BaseModel
+	}
+	info, _ := p.Prices.Info(d.Provider, model)
+	return info.MaxInputTokens
 }
 
 // ended is the failure of a call that was ended from outside.

@@ -39,6 +39,9 @@ func (l *loader) router(s, litellm *section) {
 			c.GroupRetryPolicy[name] = l.counts(groups.ref(name))
 		}
 	}
+	c.PreCallChecks = l.boolean(s.ref("enable_pre_call_checks"), may, false)
+	c.TagFiltering = l.boolean(s.ref("enable_tag_filtering"), may, false)
+	c.TagsMatchAll = !l.boolean(s.ref("tag_filtering_match_any"), may, true)
 	c.EnforceRateLimits = l.boolean(s.ref("enforce_model_rate_limits"), may, false)
 	c.DefaultMaxParallel = l.whole(s.ref("default_max_parallel_requests"), may, 0)
 	l.preCallChecks(c, s)
@@ -46,7 +49,7 @@ func (l *loader) router(s, litellm *section) {
 	l.fallbackTargets(s)
 	s.accept("set_verbose", "debug_level", "cache_responses", "cache_kwargs", "caching_groups", "client_ttl", "redis_db", "polling_interval",
 		"enable_health_check_routing", "health_check_ignore_transient_errors",
-		"default_litellm_params", "default_priority", "tag_filtering_match_any", "router_general_settings", "alerting_config", "assistants_config",
+		"default_litellm_params", "default_priority", "router_general_settings", "alerting_config", "assistants_config",
 		"redis_ssl", "redis_username", "default_cache_time_seconds", "stream_timeout")
 }
 
@@ -62,8 +65,6 @@ func (l *loader) preCallChecks(c *Router, s *section) {
 	}
 	for name, why := range map[string]string{
 		"deployment_affinity_ttl_seconds": "has no effect: a call goes to any deployment of its model",
-		"enable_tag_filtering":            "has no effect: tags label spend and choose no deployment",
-		"enable_pre_call_checks":          "has no effect: a prompt that is too long is refused by its provider, and context_window_fallbacks are tried",
 		"provider_budget_config":          "has no effect: NO BUDGET IS KEPT per provider; set max_budget on keys, teams or litellm_settings",
 	} {
 		if r := s.ref(name); !r.isNull() && (r.kind != kindBool || r.flag) {

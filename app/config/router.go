@@ -26,6 +26,9 @@ type Router struct {
 	GroupRetryPolicy   map[string]map[string]int // model group -> error class -> retries
 	AllowedFailsPolicy map[string]int
 
+	PreCallChecks      bool
+	TagFiltering       bool
+	TagsMatchAll       bool // tag_filtering_match_any: false
 	EnforceRateLimits  bool // enforce_model_rate_limits
 	DefaultMaxParallel *int64
 	MaxStream          time.Duration // LITELLM_MAX_STREAMING_DURATION_SECONDS; 0 = no limit

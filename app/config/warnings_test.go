@@ -21,7 +21,6 @@ func TestWarnings(t *testing.T) {
 		{"unknown key in general_settings", "general_settings:\n  masterkey: sk-aaaaaaaaaaaaaaaaaaaa\n", "2:general_settings.masterkey", "did you mean master_key?"},
 		{"unknown key in router_settings", "router_settings:\n  num_retrys: 1\n", "2:router_settings.num_retrys", "did you mean num_retries?"},
 		{"budgets of providers", "router_settings:\n  provider_budget_config: {openai: {budget_limit: 1}}\n", "2:router_settings.provider_budget_config", "NO BUDGET IS KEPT"},
-		{"tags that choose", "router_settings:\n  enable_tag_filtering: true\n", "2:router_settings.enable_tag_filtering", "no effect"},
 		{"affinity", "router_settings:\n  deployment_affinity_ttl_seconds: 60\n", "2:router_settings.deployment_affinity_ttl_seconds", "no effect"},
 		{"checks before a call", "router_settings:\n  optional_pre_call_checks: [enforce_model_rate_limits, deployment_affinity]\n", "2:router_settings.optional_pre_call_checks", "deployment_affinity has no effect"},
 		{"unknown key in gatehouse", "gatehouse:\n  budget_mod: exact\n", "2:gatehouse.budget_mod", "did you mean budget_mode?"},

@@ -158,7 +158,7 @@ func (p *Plan) begin(d *models.Deployment, s *state, now int64, sleep time.Durat
 
 // options are the deployments of the tier that can be tried now; when there are none, why.
 func (p *Plan) options(tier []*models.Deployment, now int64, untriedOnly bool) ([]option, *Unavailable) {
-	unable := &Unavailable{Group: p.step.group, Reason: Unfit, RetryAfter: time.Second}
+	unable := &Unavailable{Group: p.step.group, Reason: max(Unfit, p.step.unfit), RetryAfter: time.Second}
 	var options, sick, limited []option
 	shortest := time.Duration(math.MaxInt64)
 	for _, d := range tier {

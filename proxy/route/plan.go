@@ -27,9 +27,14 @@ type Request struct {
 	NoFallbacks      bool
 	Deadline         time.Time // no attempt begins after it; zero: none
 
-	// Permit says whether the caller may use a fallback group, and what it resolves to. nil: everybody may.
-	Permit func(model string) (keyring.Match, error)
-	// Fit keeps out deployments that cannot serve the call: region, tags, mode, context window. nil: all fit.
+	Tags []string // of the call, its key and its team; they choose deployments under Settings.TagFiltering
+
+	// Permit says whether the caller may use a fallback group, its name after aliases, and what it resolves to. nil:
+	// everybody may.
+	Permit func(model string) (string, keyring.Match, error)
+	// Room says whether the prompt fits into a deployment's context window, for Settings.PreCallChecks. nil: it fits all.
+	Room func(*models.Deployment) bool
+	// Fit keeps out deployments that cannot serve the call, whatever the settings: region, mode. nil: all fit.
 	Fit func(*models.Deployment) bool
 	// Cost is what the call would cost there, for cost-based routing; ok is false without a price. nil: no prices.
 	Cost func(*models.Deployment) (models.Nano, bool)
@@ -51,10 +56,12 @@ type Reason uint8
 
 // The reasons.
 const (
-	Unfit   Reason = iota + 1 // no deployment serves this kind of call
-	Cooling                   // all of them had failed lately
-	Busy                      // all of them have as many calls as they take
-	Limited                   // all of them are at their rate
+	Unfit    Reason = iota + 1 // no deployment serves this kind of call
+	Cooling                    // all of them had failed lately
+	Busy                       // all of them have as many calls as they take
+	Limited                    // all of them are at their rate
+	TooLong                    // the prompt is too long for all of them
+	Untagged                   // none has the tags of the call
 )
 
 // Unavailable tells that no deployment of the group could be tried.
@@ -66,6 +73,13 @@ type Unavailable struct {
 
 // Error is the text for the caller.
 func (u *Unavailable) Error() string {
+	switch u.Reason {
+	case TooLong:
+		return "The prompt is too long for every deployment of " + u.Group + "."
+	case Untagged:
+		return "No deployment of " + u.Group + " has the tags of this call."
+	case Unfit, Cooling, Busy, Limited:
+	}
 	return fmt.Sprintf("No deployments available for %s, try again in %d seconds.", u.Group, int64(math.Ceil(u.RetryAfter.Seconds())))
 }
 
@@ -98,6 +112,7 @@ type step struct {
 	tries     int // in this tier
 	tried     []*models.Deployment
 	root      bool
+	unfit     Reason // why tiers is empty: TooLong or Untagged; 0: it is not, or for no such reason
 }
 
 // budget names the retry budget of the step: names under a wildcard share the pattern's.
@@ -121,7 +136,7 @@ func (r *Router) Plan(req Request) (*Plan, error) {
 	if req.Permit != nil && !req.NoFallbacks {
 		for _, chain := range [...][]Fallback{req.Fallbacks, req.ContextFallbacks, req.PolicyFallbacks} {
 			for _, f := range chain {
-				if _, err := req.Permit(f.Model); err != nil {
+				if _, _, err := req.Permit(f.Model); err != nil {
 					return nil, err
 				}
 			}
@@ -201,13 +216,14 @@ func (p *Plan) Counts() (retries, fallbacks int) { return p.retries, p.fallbacks
 
 // enter begins a group.
 func (p *Plan) enter(group string, match keyring.Match, overrides map[string]any) {
-	p.step = step{group: group, match: match, overrides: overrides, tiers: p.tiers(match)}
+	p.step = step{group: group, match: match, overrides: overrides}
+	p.step.tiers, p.step.unfit = p.tiers(match)
 	p.seen = append(p.seen, group)
 	p.router.countCall(p.step.budget())
 }
 
-// tiers sorts the deployments that fit by `order`; those without one come last.
-func (p *Plan) tiers(match keyring.Match) [][]*models.Deployment {
+// tiers sorts the deployments that fit by `order`; those without one come last. When none is left, unfit may say why.
+func (p *Plan) tiers(match keyring.Match) (tiers [][]*models.Deployment, unfit Reason) {
 	rank := func(d *models.Deployment) int {
 		if d.Order == 0 {
 			return math.MaxInt
@@ -223,8 +239,9 @@ func (p *Plan) tiers(match keyring.Match) [][]*models.Deployment {
 		fit = append(fit, d)
 		ordered = ordered || d.Order != 0
 	}
+	fit, unfit = p.suited(fit, match)
 	if !ordered {
-		return [][]*models.Deployment{fit}
+		return [][]*models.Deployment{fit}, unfit
 	}
 	slices.SortStableFunc(fit, func(a, b *models.Deployment) int {
 		switch ra, rb := rank(a), rank(b); {
@@ -235,7 +252,6 @@ func (p *Plan) tiers(match keyring.Match) [][]*models.Deployment {
 		}
 		return 0
 	})
-	var tiers [][]*models.Deployment
 	for i := 0; i < len(fit); {
 		j := i + 1
 		for j < len(fit) && rank(fit[j]) == rank(fit[i]) {
@@ -244,7 +260,7 @@ func (p *Plan) tiers(match keyring.Match) [][]*models.Deployment {
 		tiers = append(tiers, fit[i:j])
 		i = j
 	}
-	return tiers
+	return tiers, unfit
 }
 
 // walk tries the current group if it was not, and then each pending one, until something can be tried. When nothing at all
@@ -257,7 +273,11 @@ func (p *Plan) walk(last Outcome) (Attempt, bool) {
 					return a, true
 				}
 			}
-			p.branch(Server) // nothing there: as good as down
+			if p.step.unfit == TooLong {
+				p.branch(ContextWindow)
+			} else {
+				p.branch(Server) // nothing there: as good as down
+			}
 		}
 		if !p.advance() {
 			break
@@ -347,23 +367,29 @@ func (p *Plan) advance() bool {
 		if slices.Contains(p.seen, f.Model) {
 			continue
 		}
-		match, ok := p.permitted(f.Model)
+		name, match, ok := p.permitted(f.Model)
 		if !ok {
 			continue
 		}
 		p.fallbacks++
-		p.enter(f.Model, match, f.Overrides)
+		p.seen = append(p.seen, f.Model) // under its alias too
+		p.enter(name, match, f.Overrides)
 		return true
 	}
 	return false
 }
 
-func (p *Plan) permitted(model string) (keyring.Match, bool) {
+// permitted is what a fallback's name stands for, after aliases: an alias of a wildcard's member is served as that member.
+func (p *Plan) permitted(model string) (name string, match keyring.Match, ok bool) {
 	if p.req.Permit == nil {
-		return p.req.Catalog.Resolve(model, p.req.Team)
+		if alias, ok := p.req.Catalog.Alias(model); ok {
+			model = alias.Model
+		}
+		match, ok = p.req.Catalog.Resolve(model, p.req.Team)
+		return model, match, ok
 	}
-	match, err := p.req.Permit(model)
-	return match, err == nil
+	name, match, err := p.req.Permit(model)
+	return name, match, err == nil
 }
 
 // upstreamModel is the provider's own name: `*` takes what the wildcard stood for.

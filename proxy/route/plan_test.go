@@ -232,12 +232,12 @@ func TestFallbacks(t *testing.T) {
 			route.Settings{Fallbacks: map[string][]route.Fallback{"m": f("n", "o")}},
 			func(q *route.Request) {
 				cat := q.Catalog
-				q.Permit = func(model string) (keyring.Match, error) {
+				q.Permit = func(model string) (string, keyring.Match, error) {
 					if model == "n" {
-						return keyring.Match{}, errors.New("not allowed")
+						return "", keyring.Match{}, errors.New("not allowed")
 					}
 					m, _ := cat.Resolve(model, "")
-					return m, nil
+					return model, m, nil
 				}
 			}, "m", fail(route.Server), "m o",
 		},
@@ -306,7 +306,7 @@ func TestClientFallbackMustBePermitted(t *testing.T) {
 		func(q *route.Request) { q.ContextFallbacks = []route.Fallback{{Model: "n"}} },
 		func(q *route.Request) { q.PolicyFallbacks = []route.Fallback{{Model: "n"}} },
 	} {
-		req := route.Request{Catalog: r.cat, Model: "m", Match: match, Permit: func(string) (keyring.Match, error) { return keyring.Match{}, denied }}
+		req := route.Request{Catalog: r.cat, Model: "m", Match: match, Permit: func(string) (string, keyring.Match, error) { return "", keyring.Match{}, denied }}
 		set(&req)
 		if _, err := r.Plan(req); !errors.Is(err, denied) {
 			t.Errorf("got %v", err)

@@ -51,6 +51,10 @@ type Settings struct {
 	DefaultFallbacks []string
 	MaxFallbacks     int // 0 = 5
 
+	TagFiltering  bool // the call's tags choose deployments
+	TagsMatchAll  bool // all of them must be there, not any
+	PreCallChecks bool // deployments whose context window is too small are left out
+
 	EnforceRateLimits  bool // a deployment's rpm and tpm refuse instead of only steering
 	DefaultMaxParallel *int64
 }
