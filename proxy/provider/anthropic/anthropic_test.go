@@ -292,30 +292,3 @@ func TestReady(t *testing.T) {
 		t.Errorf("%+v, %v", target, err)
 	}
 }
-
-// FuzzBridges holds both bridges to giving valid JSON or a refusal for whatever a client sends.
-func FuzzBridges(f *testing.F) {
-	f.Add(`{"model":"m","messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function","function":{"name":"f"}}]}`)
-	f.Add(`{"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"f","input":{}}]}],"system":"x"}`)
-	f.Fuzz(func(t *testing.T, body string) {
-		var r wire.Request
-		if r.Parse([]byte(body)) != nil || !json.Valid([]byte(body)) {
-			return
-		}
-		if out, err := fromChat().Request(nil, &r, "m"); err == nil && !json.Valid(out) {
-			t.Fatalf("%q gave %q", body, out)
-		}
-		if out, err := (&ToChat{}).Request(nil, &r, "m"); err == nil && !json.Valid(out) {
-			t.Fatalf("%q gave %q", body, out)
-		}
-		if out, _, err := fromChat().Answer(nil, []byte(body)); err == nil && !json.Valid(out) {
-			t.Fatalf("%q gave %q", body, out)
-		}
-		if out, _, err := (&ToChat{}).Answer(nil, []byte(body)); err == nil && !json.Valid(out) {
-			t.Fatalf("%q gave %q", body, out)
-		}
-		if _, err := fromChat().Filter(&stream.OpenAI{}).Event(stream.Event{Data: []byte(body)}, nil); err != nil {
-			return
-		}
-	})
-}
