@@ -24,6 +24,7 @@ import (
 	"gatehouse/app/config"
 	"gatehouse/app/control"
 	"gatehouse/app/hooks"
+	"gatehouse/app/jwtauth"
 	"gatehouse/app/mail"
 	"gatehouse/app/seal"
 	"gatehouse/app/sso"
@@ -82,6 +83,7 @@ type process struct {
 	plane    *proxy.Plane
 	services *control.Services
 	sso      atomic.Pointer[sso.Service]
+	tokens   *jwtauth.Service
 	health   *health
 	metrics  *metrics // nil: off
 	replicas *replicas
@@ -212,6 +214,9 @@ func (p *process) build(ctx, background context.Context, cfg *config.Config) err
 		Store: p.store, Ring: p.ring, Ledger: p.budget, Explain: p, KeyRule: keyRule(p.hooks), Sealer: modelSealer{p.sealer},
 		Models: catalog{ring: p.ring, prices: p.prices}, Answers: p.answerCache(), Mailer: p.mail, Policy: p.policy.Load, Now: p.now, Log: p.log,
 	})
+	if err := p.openTokens(cfg); err != nil {
+		return err
+	}
 	p.health = &health{
 		store: p.store, ring: p.ring, ledger: p.ledger, router: p.router, maxStale: cfg.Gatehouse.SnapshotMaxStale, version: p.opt.Version, level: cfg.Log.Level,
 		now: p.now, kept: p.answers,
@@ -332,6 +337,8 @@ func (p *process) buildPlane(background context.Context, cfg *config.Config) err
 	if p.hooks.HasAuth() {
 		d.Auth = hookAuth{p.hooks}
 	}
+	p.tokens = jwtauth.New()
+	d.Tokens = p.tokens
 	p.countCalls(cfg, &d)
 	if err := p.openCache(background, cfg); err != nil {
 		return err
@@ -398,6 +405,9 @@ func (p *process) reload() error {
 	policy := control.PolicyOf(cfg, p.master)
 	p.policy.Store(&policy)
 	if err := p.openSSO(cfg); err != nil {
+		return err
+	}
+	if err := p.openTokens(cfg); err != nil {
 		return err
 	}
 	p.ring.SetDeployments(cfg.Models)

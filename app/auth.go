@@ -8,9 +8,12 @@ import (
 	"gatehouse/app/access"
 	"gatehouse/app/control"
 	"gatehouse/app/hooks"
+	"gatehouse/app/jwtauth"
 	"gatehouse/app/web"
+	"gatehouse/models"
 	"gatehouse/models/fault"
 	"gatehouse/proxy"
+	"gatehouse/proxy/keyring"
 	"gatehouse/proxy/policy"
 )
 
@@ -18,6 +21,8 @@ import (
 type apiAuth struct {
 	identity  *control.Identity
 	hooks     *hooks.Hooks
+	tokens    *jwtauth.Service
+	snapshot  func() *keyring.Snapshot
 	keyHeader func() string // general_settings.litellm_key_header_name
 	clientIP  func(*fiber.Ctx) string
 	prefix    string
@@ -29,10 +34,7 @@ func (a *apiAuth) Caller(c *fiber.Ctx) (access.Actor, error) {
 	if err != nil {
 		return access.Actor{}, err
 	}
-	actor, err := a.identity.Secret(c.UserContext(), secret)
-	if a.hooks.HasAuth() && !actor.Master {
-		actor, err = a.ask(c, secret)
-	}
+	actor, err := a.who(c, secret)
 	if err != nil {
 		return access.Actor{}, err
 	}
@@ -42,6 +44,46 @@ func (a *apiAuth) Caller(c *fiber.Ctx) (access.Actor, error) {
 			actor.Key.Routes, route).WithType("auth_error")
 	}
 	return a.sign(c, actor), nil
+}
+
+// who is behind a secret: the master key, what custom_auth says, a signed token, a key.
+func (a *apiAuth) who(c *fiber.Ctx, secret string) (access.Actor, error) {
+	switch {
+	case a.identity.IsMaster(secret):
+		return access.Master(), nil
+	case a.hooks.HasAuth():
+		return a.ask(c, secret)
+	case a.tokens.Signed([]byte(secret)):
+		return a.token(c, secret)
+	}
+	return a.identity.Secret(c.UserContext(), secret)
+}
+
+// token is the caller of a signed token: a person with the role that they have here, an admin by the token's scope, or a
+// team.
+func (a *apiAuth) token(c *fiber.Ctx, secret string) (access.Actor, error) {
+	t, err := a.tokens.Caller(c.UserContext(), a.snapshot(), []byte(secret))
+	if err != nil {
+		return access.Actor{}, err
+	}
+	actor := access.Actor{UserID: t.UserID}
+	if t.UserID != "" {
+		person, known, err := a.identity.Known(c.UserContext(), t.UserID)
+		if err != nil {
+			return access.Actor{}, err
+		}
+		if known {
+			actor = person
+		}
+	}
+	actor.Key = &access.Via{ID: t.KeyID, Hash: t.KeyHash, TeamID: t.TeamID, OrgID: t.OrgID}
+	switch {
+	case t.Admin:
+		actor.Role, actor.Key.Routes = models.RoleAdmin, t.Routes
+	case t.TeamID != "":
+		actor.Key.Routes = t.TeamRoutes()
+	}
+	return actor, nil
 }
 
 // ask lets custom_auth say who the caller is; it replaces the look-up of keys here as it does for calls to models.

@@ -52,7 +52,10 @@ func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
 		app.Use(portal.Provide(p.portalExtra(cfg)))
 		pages.Register(app)
 	}
-	auth := &apiAuth{identity: p.services.Identity, hooks: p.hooks, keyHeader: func() string { return p.cfg.Load().General.KeyHeader }, clientIP: ip, prefix: cfg.Server.RootPath}
+	auth := &apiAuth{
+		identity: p.services.Identity, hooks: p.hooks, tokens: p.tokens, snapshot: p.ring.Snapshot, clientIP: ip, prefix: cfg.Server.RootPath,
+		keyHeader: func() string { return p.cfg.Load().General.KeyHeader },
+	}
 	api.Register(app, cfg.Server.RootPath, auth, ops)
 	docs := api.Docs{
 		Version: p.opt.Version, Prefix: cfg.Server.RootPath, Path: cfg.Server.DocsURL, Redoc: cfg.Server.RedocURL, Hidden: cfg.Server.NoDocs, Frame: pages.Frame,

@@ -37,6 +37,7 @@ type call struct {
 
 	snap    *keyring.Snapshot
 	grant   *keyring.Grant
+	bearer  *Bearer     // of a signed token; nil for a key
 	session budget.Want // of a portal session; its scope is "" for every other call
 	asked   string      // the model as the client named it
 	group   string      // after aliases

@@ -24,6 +24,7 @@ const (
 	malformedKey
 	unknownKey
 	hookRefused
+	tokenRefused
 	ipDenied
 	badHead
 	badJSON
@@ -76,6 +77,7 @@ var rows = [...]row{
 	malformedKey:      {status: 401, kind: "auth_error", code: "invalid_api_key", anthropic: "authentication_error"},
 	unknownKey:        {status: 401, kind: "token_not_found_in_db", code: "invalid_api_key", anthropic: "authentication_error"},
 	hookRefused:       {status: 401, kind: "auth_error", code: "invalid_api_key", anthropic: "authentication_error"},
+	tokenRefused:      {status: 401, kind: "auth_error", code: "invalid_token", anthropic: "authentication_error"},
 	ipDenied:          {status: 403, kind: "auth_error", code: "ip_not_allowed", anthropic: "permission_error"},
 	badHead:           {status: 400, kind: "invalid_request_error", code: "invalid_request", anthropic: "invalid_request_error"},
 	badJSON:           {status: 400, kind: "invalid_request_error", code: "invalid_json", anthropic: "invalid_request_error"},

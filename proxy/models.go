@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -18,7 +19,7 @@ const modelCreated = "1677610602"
 func (p *Plane) models(fc *fiber.Ctx) error {
 	p.listing(fc, func(c *call) *failure {
 		query := fc.Context().QueryArgs()
-		names := policy.Visible(c.snap, c.grant, policy.Listing{
+		names := c.visible(policy.Listing{
 			Expand: p.Prices.Models, Wildcards: query.GetBool("return_wildcard_routes"), Groups: query.GetBool("include_model_access_groups"),
 			OnlyGroups: query.GetBool("only_model_access_groups"),
 		})
@@ -43,11 +44,21 @@ func (p *Plane) models(fc *fiber.Ctx) error {
 	return nil
 }
 
+// visible is the names that any of the call's grants may use, sorted.
+func (c *call) visible(l policy.Listing) []string {
+	var names []string
+	for _, g := range c.grants() {
+		names = append(names, policy.Visible(c.snap, g, l)...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // model describes one model; one that the key may not use is not there.
 func (p *Plane) model(fc *fiber.Ctx) error {
 	name := strings.Clone(fc.Params("+"))
 	p.listing(fc, func(c *call) *failure {
-		if _, refused := policy.Model(c.snap, c.grant, name); refused != nil {
+		if _, refused := c.mayUse(name); refused != nil {
 			return refusedByPolicy(&policy.Refusal{Kind: policy.UnknownModel, Level: keyring.LevelKey, Model: name})
 		}
 		fc.Context().Response.SetBodyRaw(appendModel(nil, name))

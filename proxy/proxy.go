@@ -139,6 +139,7 @@ type Deps struct {
 	Ledger  Ledger
 	Prices  *price.Table
 	Auth    Authenticator
+	Tokens  Tokens          // nil: no signed token is known
 	Seal    Sealer          // makes the ids of responses; nil: ids last as long as the process
 	Cache   *cache.Cache    // nil: no answer is kept, whatever Config says
 	Dial    provider.Dialer // for deployments of config.yaml; nil = any address

@@ -118,16 +118,21 @@ func (c *call) authenticate() *failure {
 			return f
 		}
 	}
-	asked := policy.Call{Path: c.route, Now: c.start.UnixMicro()}
-	if asked.Path == "" && len(c.grant.AllowedRoutes()) > 0 {
-		asked.Path = strings.TrimPrefix(string(c.ctx.Path()), c.cfg.RootPath)
-	}
-	if _, refused := policy.Check(c.snap, c.grant, asked); refused != nil {
+	if _, refused := c.judge(c.asks("")); refused != nil {
 		f := refusedByPolicy(refused)
 		f.close = c.ctx.Request.Header.ContentLength() != 0
 		return f
 	}
 	return nil
+}
+
+// asks is the call as the policy judges it.
+func (c *call) asks(model string) policy.Call {
+	out := policy.Call{Path: c.route, Model: model, Now: c.start.UnixMicro()}
+	if out.Path == "" && (len(c.grant.AllowedRoutes()) > 0 || c.bearer != nil) {
+		out.Path = strings.TrimPrefix(string(c.ctx.Path()), c.cfg.RootPath)
+	}
+	return out
 }
 
 // unsure is the age of a snapshot from which on a key that is not in it may exist all the same: twice the time between
@@ -154,6 +159,9 @@ func (c *call) lookup() *failure {
 	}
 	if c.p.Auth != nil {
 		return c.ask(string(secret))
+	}
+	if c.p.Tokens != nil && c.p.Tokens.Signed(secret) {
+		return c.token(secret)
 	}
 	if len(secret) < 3 || string(secret[:3]) != "sk-" {
 		return fail(malformedKey, "LiteLLM Virtual Key expected. Received="+hideKey(string(secret))+", expected to start with 'sk-'")
@@ -347,9 +355,17 @@ func completions(body []byte, n int64) int64 {
 // number tells a list of tokens, which is one prompt, from a list of prompts.
 func number(raw json.RawMessage) bool { return len(raw) > 0 && raw[0] != '"' && raw[0] != '[' }
 
+// mayUse asks about a model. A caller with a key has passed Check already; one with a token may have several teams.
+func (c *call) mayUse(model string) (policy.Verdict, *policy.Refusal) {
+	if c.bearer == nil {
+		return policy.Model(c.snap, c.grant, model)
+	}
+	return c.judge(c.asks(model))
+}
+
 // permit asks whether this key may make this call.
 func (c *call) permit() *failure {
-	verdict, refused := policy.Model(c.snap, c.grant, c.asked)
+	verdict, refused := c.mayUse(c.asked)
 	if refused != nil {
 		return refusedByPolicy(refused)
 	}

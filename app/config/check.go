@@ -99,7 +99,7 @@ func (l *loader) checkSSO() {
 		l.warnAt(envFile, 0, "PROXY_BASE_URL", "is not set: the address that a provider sends people back to is then taken from the listener")
 	}
 	if count > 1 {
-		l.warnAt(envFile, 0, "GOOGLE_CLIENT_ID, MICROSOFT_CLIENT_ID, GENERIC_CLIENT_ID", "more than one sign-in provider is configured; the first of Google, Microsoft, generic is offered")
+		l.warnAt(envFile, 0, "GOOGLE_CLIENT_ID, MICROSOFT_CLIENT_ID, GENERIC_CLIENT_ID", "more than one sign-in provider is configured: all are offered, and /sso/key/generate leads to the first of Google, Microsoft, generic")
 	}
 }
 

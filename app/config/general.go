@@ -68,17 +68,6 @@ const (
 	CountOutput TokenLimitType = "output"
 )
 
-// JWTAuth is litellm_jwtauth. Only TeamIDsField has an effect without enable_jwt_auth.
-type JWTAuth struct {
-	Enabled      bool
-	TeamIDsField string
-	TeamIDField  string
-	UserIDField  string
-	EmailField   string
-	AdminScope   string
-	Other        map[string]any
-}
-
 // Gatehouse is the block gatehouse, which LiteLLM ignores.
 type Gatehouse struct {
 	SSOTeamSync      TeamSync

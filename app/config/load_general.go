@@ -164,19 +164,6 @@ func (l *loader) headerName(r ref) string {
 	return name
 }
 
-func (l *loader) jwt(s *section) {
-	j := &l.c.General.JWT
-	j.Enabled = l.boolean(s.ref("enable_jwt_auth"), may, false)
-	b := l.section(s.ref("litellm_jwtauth"), must)
-	j.TeamIDsField = l.text(b.ref("team_ids_jwt_field"), must)
-	j.TeamIDField = l.text(b.ref("team_id_jwt_field"), may)
-	j.UserIDField = l.text(b.ref("user_id_jwt_field"), may)
-	j.EmailField = l.text(b.ref("user_email_jwt_field"), may)
-	j.AdminScope = l.text(b.ref("admin_jwt_scope"), may)
-	j.Other = b.other()
-	l.c.SSO.TeamIDsField = j.TeamIDsField
-}
-
 // sweep reads the interval of the budget sweep.
 func (l *loader) sweep(s *section) {
 	c := &l.c.General

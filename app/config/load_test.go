@@ -104,6 +104,12 @@ func TestFaults(t *testing.T) {
 		{"token_rate_limit_type unknown", "general_settings:\n  token_rate_limit_type: words\n", "2:general_settings.token_rate_limit_type"},
 		{"allowed_ips with a bad range", "general_settings:\n  allowed_ips: [10.0.0.0/40]\n", "2:general_settings.allowed_ips"},
 		{"team ids field is a map", "general_settings:\n  litellm_jwtauth: {team_ids_jwt_field: {a: b}}\n", "2:general_settings.litellm_jwtauth.team_ids_jwt_field"},
+		{"signed tokens judged by a hook that would not run", "general_settings:\n  litellm_jwtauth: {custom_validate: a.b}\n", "2:general_settings.litellm_jwtauth.custom_validate"},
+		{"scope mappings that nothing enforces", "general_settings:\n  litellm_jwtauth:\n    scope_mappings: [{scope: a}]\n", "3:general_settings.litellm_jwtauth"},
+		{"scope mapping without a scope", "general_settings:\n  litellm_jwtauth:\n    enforce_scope_based_access: true\n    scope_mappings: [{models: [a]}]\n", "4:general_settings.litellm_jwtauth.scope_mappings[0]"},
+		{"role mapping to a role that is none", "general_settings:\n  litellm_jwtauth:\n    roles_jwt_field: r\n    role_mappings: [{role: a, internal_role: king}]\n", "4:general_settings.litellm_jwtauth.role_mappings[0].internal_role"},
+		{"allowed roles without their claim", "general_settings:\n  litellm_jwtauth:\n    user_allowed_roles: [a]\n", "3:general_settings.litellm_jwtauth"},
+		{"public_key_ttl of nothing", "general_settings:\n  litellm_jwtauth: {public_key_ttl: 0}\n", "2:general_settings.litellm_jwtauth.public_key_ttl"},
 
 		{"alias cycle", oneModel + "router_settings:\n  model_group_alias: {a: b, b: a}\n", "6:router_settings.model_group_alias.a"},
 		{"alias of itself", oneModel + "router_settings:\n  model_group_alias:\n    a: a\n", "7:router_settings.model_group_alias.a"},
@@ -177,6 +183,7 @@ func TestEnvironmentFaults(t *testing.T) {
 		{"short keys", []string{"LENGTH_OF_LITELLM_GENERATED_KEY=8"}, "LENGTH_OF_LITELLM_GENERATED_KEY"},
 		{"grace period", []string{"LITELLM_KEY_ROTATION_GRACE_PERIOD=soon"}, "LITELLM_KEY_ROTATION_GRACE_PERIOD"},
 		{"smtp port", []string{"SMTP_PORT=mail"}, "SMTP_PORT"},
+		{"key address that is none", []string{"JWT_PUBLIC_KEY_URL=file:///etc/passwd"}, "JWT_PUBLIC_KEY_URL"},
 		{"role mappings that are no JSON", []string{"GENERIC_CLIENT_ID=g", "GENERIC_CLIENT_SECRET=s", "GENERIC_AUTHORIZATION_ENDPOINT=https://a", "GENERIC_TOKEN_ENDPOINT=https://a", "GENERIC_USERINFO_ENDPOINT=https://a", "GENERIC_ROLE_MAPPINGS_ROLES=admins"}, "GENERIC_ROLE_MAPPINGS_ROLES"},
 	} {
 		_, report := Load("", c.env)

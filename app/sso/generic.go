@@ -11,6 +11,7 @@ import (
 	"github.com/markbates/goth"
 	"golang.org/x/oauth2"
 
+	"gatehouse/app/claim"
 	"gatehouse/app/config"
 	"gatehouse/app/control"
 )
@@ -31,18 +32,18 @@ func genericProvider(s *Service, c *config.Generic) *provider {
 	origin := originOf(c.AuthorizationEndpoint)
 	p.profile = func(ctx context.Context, user *goth.User) (control.SSOProfile, error) {
 		out := s.common(user, c.Claims)
-		out.Provider, out.Sub = Generic, text(user.RawData["sub"])
-		if name := text(lookup(user.RawData, c.Claims.Provider)); name != "" && len(name) <= 64 {
+		out.Provider, out.Sub = Generic, claim.Text(user.RawData["sub"])
+		if name := claim.Text(claim.Lookup(user.RawData, c.Claims.Provider)); name != "" && len(name) <= 64 {
 			out.Provider = name
 		}
-		out.Issuer = text(user.RawData["iss"])
+		out.Issuer = claim.Text(user.RawData["iss"])
 		if out.Issuer == "" {
 			out.Issuer = origin
 		}
-		out.EmailVerified = flag(user.RawData["email_verified"])
+		out.EmailVerified = claim.Flag(user.RawData["email_verified"])
 		out.Role = highestRole(s.roleWords(ctx, user, c.Claims.Role))
 		if c.RoleMappings != nil {
-			groups, _ := list(lookup(user.RawData, c.GroupClaim))
+			groups, _ := claim.List(claim.Lookup(user.RawData, c.GroupClaim))
 			if out.Role = mappedRole(c.RoleMappings, groups); out.Role == "" {
 				out.Role = c.DefaultRole
 			}
@@ -56,10 +57,10 @@ func genericProvider(s *Service, c *config.Generic) *provider {
 // common reads what every provider's claims say in the same way.
 func (s *Service) common(user *goth.User, c config.Claims) control.SSOProfile {
 	out := control.SSOProfile{
-		Subject: text(lookup(user.RawData, c.ID)), Email: email(lookup(user.RawData, c.Email)), DisplayName: text(lookup(user.RawData, c.DisplayName)),
+		Subject: claim.Text(claim.Lookup(user.RawData, c.ID)), Email: claim.Email(claim.Lookup(user.RawData, c.Email)), DisplayName: claim.Text(claim.Lookup(user.RawData, c.DisplayName)),
 	}
-	names := strings.TrimSpace(text(lookup(user.RawData, c.FirstName)) + " " + text(lookup(user.RawData, c.LastName)))
-	if names != "" && (out.DisplayName == "" || out.DisplayName == text(user.RawData["sub"])) {
+	names := strings.TrimSpace(claim.Text(claim.Lookup(user.RawData, c.FirstName)) + " " + claim.Text(claim.Lookup(user.RawData, c.LastName)))
+	if names != "" && (out.DisplayName == "" || out.DisplayName == claim.Text(user.RawData["sub"])) {
 		out.DisplayName = names
 	}
 	return out
@@ -67,7 +68,7 @@ func (s *Service) common(user *goth.User, c config.Claims) control.SSOProfile {
 
 // roleWords are the values of the role claim; one that names no role is worth a line in the log.
 func (s *Service) roleWords(ctx context.Context, user *goth.User, path string) []string {
-	words, given := list(lookup(user.RawData, path))
+	words, given := claim.List(claim.Lookup(user.RawData, path))
 	if given && len(words) > 0 && highestRole(words) == "" {
 		s.opt.Log.LogAttrs(ctx, slog.LevelWarn, "the role claim names no role and is ignored", slog.String("claim", path))
 	}
@@ -79,7 +80,7 @@ func (s *Service) claimGroups(user *goth.User, out *control.SSOProfile) {
 	if s.opt.Config.TeamIDsField == "" {
 		return
 	}
-	ids, given := list(lookup(user.RawData, s.opt.Config.TeamIDsField))
+	ids, given := claim.List(claim.Lookup(user.RawData, s.opt.Config.TeamIDsField))
 	slices.Sort(ids)
 	for _, id := range slices.Compact(ids) {
 		out.Groups = append(out.Groups, control.SSOGroup{ID: id})
@@ -134,7 +135,7 @@ func googleProvider(s *Service, c *config.Google, e Endpoints) *provider {
 	}
 	p.profile = func(_ context.Context, user *goth.User) (control.SSOProfile, error) {
 		out := s.common(user, config.Claims{ID: "sub", Email: "email", DisplayName: "name", FirstName: "given_name", LastName: "family_name"})
-		out.Provider, out.Issuer, out.Sub, out.EmailVerified = Google, e.GoogleIssuer, out.Subject, flag(user.RawData["email_verified"])
+		out.Provider, out.Issuer, out.Sub, out.EmailVerified = Google, e.GoogleIssuer, out.Subject, claim.Flag(user.RawData["email_verified"])
 		s.claimGroups(user, &out)
 		return out, nil
 	}

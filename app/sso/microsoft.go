@@ -13,6 +13,7 @@ import (
 	"github.com/markbates/goth"
 	"golang.org/x/oauth2"
 
+	"gatehouse/app/claim"
 	"gatehouse/app/config"
 	"gatehouse/app/control"
 )
@@ -82,7 +83,7 @@ func entraChecker(ctx, lasting context.Context, k *keys, entra, tenant string) (
 	c := &checker{issuer: issuer, verifier: known.VerifierContext(lasting, k.config(many))}
 	if many {
 		c.issuerOK = func(issuer string, claims map[string]any) bool {
-			tid := text(claims["tid"])
+			tid := claim.Text(claims["tid"])
 			return uuid.Validate(tid) == nil && issuer == entra+"/"+tid+"/v2.0"
 		}
 	}
@@ -93,25 +94,25 @@ func entraChecker(ctx, lasting context.Context, k *keys, entra, tenant string) (
 // claim says so, and never links an account when any tenant may come.
 func (s *Service) microsoftProfile(ctx context.Context, c *config.Microsoft, e Endpoints, user *goth.User) (control.SSOProfile, error) {
 	out := s.common(user, c.Claims)
-	out.Provider, out.Issuer = Microsoft, text(user.RawData["iss"])
+	out.Provider, out.Issuer = Microsoft, claim.Text(user.RawData["iss"])
 	if out.Issuer == "" {
 		out.Issuer = e.Entra + "/" + c.Tenant + "/v2.0"
 	}
 	// oid is the person's id in the tenant, the same for every app; sub changes when the app is registered anew.
-	if out.Sub = text(user.RawData["oid"]); out.Sub == "" {
-		if out.Sub = text(user.RawData["id"]); out.Sub == "" {
-			out.Sub = text(user.RawData["sub"])
+	if out.Sub = claim.Text(user.RawData["oid"]); out.Sub == "" {
+		if out.Sub = claim.Text(user.RawData["id"]); out.Sub == "" {
+			out.Sub = claim.Text(user.RawData["sub"])
 		}
 	}
 	if out.Subject == "" {
-		out.Subject = text(user.RawData["oid"])
+		out.Subject = claim.Text(user.RawData["oid"])
 	}
 	if out.Email == "" {
-		out.Email = email(user.RawData["mail"])
+		out.Email = claim.Email(user.RawData["mail"])
 	}
-	out.EmailVerified = flag(user.RawData["xms_edov"])
+	out.EmailVerified = claim.Flag(user.RawData["xms_edov"])
 	if out.EmailVerified == nil {
-		out.EmailVerified = flag(user.RawData["email_verified"])
+		out.EmailVerified = claim.Flag(user.RawData["email_verified"])
 	}
 	if out.EmailVerified == nil && manyTenants(c.Tenant) {
 		no := false

@@ -15,6 +15,7 @@ import (
 	"github.com/markbates/goth"
 	"golang.org/x/oauth2"
 
+	"gatehouse/app/claim"
 	"gatehouse/app/control"
 )
 
@@ -258,7 +259,7 @@ func (p *provider) fetch(ctx context.Context, gs goth.Session) (goth.User, error
 	if err != nil {
 		return user, err
 	}
-	if a, b := text(info["sub"]), text(s.claims["sub"]); a != "" && b != "" && a != b {
+	if a, b := claim.Text(info["sub"]), claim.Text(s.claims["sub"]); a != "" && b != "" && a != b {
 		return user, errors.New("userinfo is about another person than the id token")
 	}
 	maps.Copy(user.RawData, info)
