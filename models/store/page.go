@@ -86,13 +86,13 @@ func (v Scope) spend(w *where) {
 	}
 	var any where
 	if v.UserID != "" {
-		any.add("user_id = ?", v.UserID)
+		any.add("(user_id = ? AND user_id <> '')", v.UserID) // SQLite's index has only those
 	}
 	if len(v.TeamIDs) > 0 {
-		any.add("team_id IN ?", v.TeamIDs)
+		any.add("(team_id IN ? AND team_id <> '')", v.TeamIDs)
 	}
 	if len(v.ServiceTeamIDs) > 0 {
-		any.add("(team_id IN ? AND user_id = '')", v.ServiceTeamIDs)
+		any.add("(team_id IN ? AND team_id <> '' AND user_id = '')", v.ServiceTeamIDs)
 	}
 	if len(v.KeyIDs) > 0 {
 		any.add("key_id IN ?", v.KeyIDs)
@@ -115,6 +115,13 @@ func (w *where) add(condition string, args ...any) {
 func (w *where) eq(column, value string) {
 	if value != "" {
 		w.add(column+" = ?", value)
+	}
+}
+
+// set is eq for a column of which only the rows with a value are indexed: the condition names that index.
+func (w *where) set(column, value string) {
+	if value != "" {
+		w.add("("+column+" = ? AND "+column+" <> '')", value)
 	}
 }
 

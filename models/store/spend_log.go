@@ -134,10 +134,10 @@ func spendConditions(q SpendQuery) *where {
 	if q.KeyAlias != "" {
 		w.add("key_id IN (SELECT id FROM keys WHERE alias = ? UNION SELECT id FROM keys_archive WHERE alias = ?)", q.KeyAlias, q.KeyAlias)
 	}
-	w.eq("user_id", q.UserID)
-	w.eq("team_id", q.TeamID)
+	w.set("user_id", q.UserID)
+	w.set("team_id", q.TeamID)
 	w.eq("organization_id", q.OrgID)
-	w.eq("end_user", q.EndUser)
+	w.set("end_user", q.EndUser)
 	if q.Model != "" {
 		w.add("(model_group = ? OR model = ?)", q.Model, q.Model)
 	}
@@ -146,7 +146,7 @@ func spendConditions(q SpendQuery) *where {
 	if q.Status != "" && q.Status != "success" {
 		w.add("status <> 'success'") // names the index over the few that are not
 	}
-	w.eq("session_id", q.SessionID)
+	w.set("session_id", q.SessionID)
 	if q.Tag != "" {
 		tag, err := models.Strings{q.Tag}.Value()
 		text, ok := tag.(string)
