@@ -48,25 +48,133 @@ func (d Docs) Register(app *fiber.App, ops []Op) error {
 
 func (d Docs) page(ops []Op) apidocs.Doc {
 	doc := apidocs.Doc{Version: d.Version, SpecURL: "/openapi.json"}
+	shared := sharedTypes(ops)
 	for _, o := range ops {
 		i := slices.IndexFunc(doc.Families, func(f apidocs.Family) bool { return f.Name == o.Tag })
 		if i < 0 {
 			doc.Families = append(doc.Families, apidocs.Family{Name: o.Tag})
 			i = len(doc.Families) - 1
 		}
-		doc.Families[i].Ops = append(doc.Families[i].Ops, describe(o))
+		doc.Families[i].Ops = append(doc.Families[i].Ops, shared.describe(o))
+	}
+	for _, t := range shared.order {
+		doc.Types = append(doc.Types, apidocs.Type{Ref: shared.refs[t], Fields: shared.inside(t, "json")})
 	}
 	return doc
 }
 
-func describe(o Op) apidocs.Op {
+// typeBook are the objects that stand in several places of the API: the page shows each once.
+type typeBook struct {
+	refs  map[reflect.Type]apidocs.Ref
+	order []reflect.Type // by title
+}
+
+// sharedTypes finds the objects of bodies and answers that occur more than once, those that are part of others included.
+func sharedTypes(ops []Op) typeBook {
+	uses := map[reflect.Type]int{}
+	var count func(reflect.Type)
+	count = func(t reflect.Type) {
+		if t = object1(t); t == nil {
+			return
+		}
+		if uses[t]++; uses[t] > 1 {
+			return
+		}
+		for i := range t.NumField() {
+			if f := t.Field(i); f.Anonymous && f.Tag.Get("json") == "" {
+				count(f.Type)
+			}
+		}
+	}
+	for _, o := range ops {
+		count(o.out)
+		if o.Method != fiber.MethodGet {
+			count(o.in)
+		}
+	}
+	book, taken := typeBook{refs: map[reflect.Type]apidocs.Ref{}}, map[string]bool{}
+	for t, n := range uses {
+		if n > 1 && t.Name() != "" && len(fieldsOf(t, "json")) > 2 {
+			book.order = append(book.order, t)
+		}
+	}
+	slices.SortFunc(book.order, func(a, b reflect.Type) int { return strings.Compare(a.Name()+a.PkgPath(), b.Name()+b.PkgPath()) })
+	for _, t := range book.order {
+		title := typeTitle(t.Name())
+		for taken[title] {
+			title += " (again)"
+		}
+		taken[title] = true
+		book.refs[t] = apidocs.Ref{Title: title, Anchor: "type-" + strings.ReplaceAll(title, " ", "-")}
+	}
+	return book
+}
+
+// object1 is the struct that a type is, points to or lists; nil for every other.
+func object1(t reflect.Type) reflect.Type {
+	for t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || t.Implements(typeDescribed) {
+		return nil
+	}
+	return t
+}
+
+// typeTitle is a type's name in words: keyRow is "key row".
+func typeTitle(name string) string {
+	var b strings.Builder
+	for i, r := range name {
+		if r >= 'A' && r <= 'Z' && i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(r)
+	}
+	return strings.ToLower(b.String())
+}
+
+// object is what a body or an answer holds: a reference where it is shared.
+func (b typeBook) object(t reflect.Type) apidocs.Fields {
+	t = object1(t)
+	if t == nil {
+		return apidocs.Fields{}
+	}
+	if ref, ok := b.refs[t]; ok {
+		return apidocs.Fields{Of: []apidocs.Ref{ref}}
+	}
+	return b.inside(t, "json")
+}
+
+// inside are a struct's own fields, and references to the shared objects that it holds whole.
+func (b typeBook) inside(t reflect.Type, tag string) apidocs.Fields {
+	var out apidocs.Fields
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get(tag), ",")
+		if f.Anonymous && name == "" {
+			if ref, ok := b.refs[f.Type]; ok {
+				out.Of = append(out.Of, ref)
+				continue
+			}
+			inner := b.inside(f.Type, tag)
+			out.List, out.Of = append(out.List, inner.List...), append(out.Of, inner.Of...)
+			continue
+		}
+		if name != "" && name != "-" {
+			out.List = append(out.List, apidocs.Field{Name: name, Type: typeWords(f.Type), Doc: fieldDoc(f, name), Required: f.Tag.Get("required") == "true"})
+		}
+	}
+	return out
+}
+
+func (b typeBook) describe(o Op) apidocs.Op {
 	out := apidocs.Op{
 		Anchor: strings.ToLower(o.Method) + strings.NewReplacer("/", "-", ":", "").Replace(o.Path), Method: o.Method, Path: templatePath(o.Path),
-		Summary: o.Doc, Aliases: o.Aliases, Public: o.Public, Answer: fieldsOf(o.out, "json"), Curl: curl(o),
+		Summary: o.Doc, Aliases: o.Aliases, Public: o.Public, Answer: b.object(o.out), Curl: curl(o),
 	}
 	out.Params = append(fieldsOf(o.in, "path"), fieldsOf(o.in, "query")...)
 	if o.Method != fiber.MethodGet {
-		out.Body = fieldsOf(o.in, "json")
+		out.Body = b.object(o.in)
 	}
 	return out
 }
