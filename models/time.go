@@ -2,8 +2,11 @@ package models
 
 import (
 	"database/sql/driver"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -76,16 +79,48 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return []byte(`"` + t.UTC().Format(wireTime) + `"`), nil
 }
 
-// UnmarshalJSON reads RFC 3339 or null.
+// UnmarshalJSON reads what ParseTime reads, or null; without a zone it is UTC, and a date alone is its first moment.
 func (t *Time) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		*t = Time{}
 		return nil
 	}
-	v, err := time.Parse(`"`+time.RFC3339Nano+`"`, string(b))
-	if err != nil {
-		return fmt.Errorf("a time must be RFC 3339: %w", err)
+	var text string
+	if err := json.Unmarshal(b, &text); err != nil {
+		return err
 	}
-	*t = At(v)
+	v, err := ParseTime(text)
+	if err != nil {
+		return err
+	}
+	*t = At(v.Instant)
 	return nil
+}
+
+// ParsedTime is a time as somebody wrote it.
+type ParsedTime struct {
+	Instant time.Time // a time without a zone is taken as UTC
+	Day     string    // the date as it was written, YYYY-MM-DD
+	Whole   bool      // nothing but the date was given
+}
+
+// ParseTime reads a date, or a date and a time as RFC 3339 or Python's isoformat write it: between the two stands a T, a
+// space, or the + that a query string has for a space; seconds, their fraction and the zone may be left out.
+func ParseTime(text string) (ParsedTime, error) {
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return ParsedTime{Instant: day, Day: text, Whole: true}, nil
+	}
+	const date = len(time.DateOnly)
+	if len(text) > date && (text[date] == ' ' || text[date] == '+' || text[date] == 'T' || text[date] == 't') {
+		day, clock := text[:date], text[date+1:]
+		if zone := strings.LastIndexByte(clock, ' '); zone > 0 { // the + of a zone, decoded
+			clock = clock[:zone] + "+" + clock[zone+1:]
+		}
+		for _, layout := range []string{"15:04:05Z07:00", "15:04:05", "15:04Z07:00", "15:04"} { // fractions are read by themselves
+			if at, err := time.Parse(time.DateOnly+"T"+layout, day+"T"+clock); err == nil {
+				return ParsedTime{Instant: at.UTC(), Day: day}, nil
+			}
+		}
+	}
+	return ParsedTime{}, errors.New("a time must be written YYYY-MM-DD, YYYY-MM-DD HH:MM:SS or as RFC 3339")
 }

@@ -60,11 +60,15 @@ func (h *Handlers) auditList(c *fiber.Ctx, in auditQuery) (auditAnswer, error) {
 		if day.text == "" {
 			continue
 		}
-		t, err := time.ParseInLocation(time.DateOnly, day.text, h.Zone())
+		at, err := models.ParseTime(day.text)
 		if err != nil {
-			return auditAnswer{}, fault.BadField(day.name, "%s must be YYYY-MM-DD", day.name)
+			return auditAnswer{}, fault.BadField(day.name, "%s: %v", day.name, err)
 		}
-		*day.to = t.AddDate(0, 0, day.after)
+		*day.to = at.Instant
+		if at.Whole {
+			y, m, d := at.Instant.Date()
+			*day.to = time.Date(y, m, d+day.after, 0, 0, 0, 0, h.Zone())
+		}
 	}
 	page, err := h.Audit.List(c.UserContext(), web.Actor(c), q)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +37,8 @@ type env struct {
 	models *catalog
 	rule   *rule
 	mail   *mailbox
+
+	statements atomic.Int64 // that the database was sent
 }
 
 const master = "sk-master-0123456789abcdef"
@@ -104,7 +107,7 @@ func open(t *testing.T, dsn string) *env {
 	}
 	e.policy.Keys = config.KeyMaterial{Bytes: 32, StoreName: true}
 	e.policy.Gatehouse.LoginRate = config.Rate{N: 1000, Per: time.Minute}
-	s, err := store.Open(t.Context(), dsn, store.Options{Now: e.clock.Now})
+	s, err := store.Open(t.Context(), dsn, store.Options{Now: e.clock.Now, OnStatement: func(context.Context, string) { e.statements.Add(1) }})
 	if err != nil {
 		t.Fatal(err)
 	}

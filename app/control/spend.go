@@ -109,7 +109,7 @@ func (s *Spend) keyID(ctx context.Context, ref string) (string, error) {
 	return gone[0].ID, nil
 }
 
-// days reads the two dates of a query; both are inclusive.
+// days reads the two dates of a query; both are inclusive. Of a time only its date counts: reports are by day.
 func (s *Spend) days(q *SpendQuery, needed bool) (from, to string, err error) {
 	if q.StartDate == "" && q.EndDate == "" && !needed {
 		return "", "", nil
@@ -117,18 +117,21 @@ func (s *Spend) days(q *SpendQuery, needed bool) (from, to string, err error) {
 	if q.StartDate == "" || q.EndDate == "" {
 		return "", "", fault.BadField("start_date", "Please provide start_date and end_date")
 	}
-	a, errA := time.Parse(time.DateOnly, q.StartDate)
-	b, errB := time.Parse(time.DateOnly, q.EndDate)
-	if errA != nil || errB != nil {
-		return "", "", fault.BadField("start_date", "dates must be written YYYY-MM-DD")
+	a, err := models.ParseTime(q.StartDate)
+	if err != nil {
+		return "", "", fault.BadField("start_date", "start_date: %v", err)
 	}
-	if b.Before(a) {
+	b, err := models.ParseTime(q.EndDate)
+	if err != nil {
+		return "", "", fault.BadField("end_date", "end_date: %v", err)
+	}
+	if b.Day < a.Day {
 		return "", "", fault.BadField("end_date", "end_date lies before start_date")
 	}
-	if b.Sub(a) > maxDays*24*time.Hour {
+	if b.Instant.Sub(a.Instant) > maxDays*24*time.Hour {
 		return "", "", fault.BadField("start_date", "a report covers at most %d days", maxDays)
 	}
-	return q.StartDate, q.EndDate, nil
+	return a.Day, b.Day, nil
 }
 
 // usage turns sums into the words of this package.
@@ -249,8 +252,10 @@ func valueOf(by Dimension, r *store.ReportRow) string {
 // label gives slices the names that people know: of keys also the hash and the team.
 func (s *Spend) label(ctx context.Context, by Dimension, list []*Slice) error {
 	var ids []string
+	seen := make(map[string]bool, len(list)) // a report by day names every key once a day
 	for _, one := range list {
-		if one.Value != "" && !slices.Contains(ids, one.Value) {
+		if one.Value != "" && !seen[one.Value] {
+			seen[one.Value] = true
 			ids = append(ids, one.Value)
 		}
 	}

@@ -78,19 +78,21 @@ func (s *Spend) logTimes(q *SpendQuery, sq *store.SpendQuery) error {
 		if end.text == "" {
 			continue
 		}
-		day, errDay := time.ParseInLocation(time.DateOnly, end.text, zone)
-		at, errTime := time.ParseInLocation(time.DateTime, end.text, time.UTC)
+		at, err := models.ParseTime(end.text)
+		if err != nil {
+			return fault.BadField(end.name, "%s: %v", end.name, err)
+		}
 		switch {
-		case errDay == nil && end.last:
-			*end.dst = models.At(day.AddDate(0, 0, 1))
-		case errDay == nil:
-			*end.dst = models.At(day)
-		case errTime == nil && end.last:
-			*end.dst = models.At(at.Add(time.Second))
-		case errTime == nil:
-			*end.dst = models.At(at)
+		case at.Whole:
+			y, m, d := at.Instant.Date()
+			if end.last {
+				d++
+			}
+			*end.dst = models.At(time.Date(y, m, d, 0, 0, 0, 0, zone))
+		case end.last:
+			*end.dst = models.At(at.Instant.Add(time.Second))
 		default:
-			return fault.BadField(end.name, "%s must be written YYYY-MM-DD or YYYY-MM-DD HH:MM:SS", end.name)
+			*end.dst = models.At(at.Instant)
 		}
 	}
 	return nil

@@ -155,32 +155,27 @@ func (s *Spend) Summary(ctx context.Context, who access.Actor, q SpendQuery) ([]
 		at[day] = len(out)
 		out = append(out, DayLog{Date: day, Users: map[string]models.Nano{}, Models: map[string]models.Nano{}, Keys: map[string]models.Nano{}})
 	}
-	for _, by := range []Dimension{ByUser, ByModelGroup, ByKey} {
-		rows, err := s.Store.Report(ctx, f, store.ByDay, store.Dimension(by))
-		if err != nil {
-			return nil, err
-		}
-		list := make([]Slice, len(rows))
-		for i := range rows {
-			list[i] = Slice{Value: valueOf(by, &rows[i]), Usage: usage(rows[i].Metrics)}
-		}
-		if by == ByKey {
-			if err := s.label(ctx, ByKey, pointers(list)); err != nil {
-				return nil, err
-			}
-		}
-		for i, one := range list {
-			day := &out[at[rows[i].Day]]
-			switch by {
-			case ByUser:
-				day.Users[one.Value] = one.Usage.Spend
-				day.Spend = day.Spend.AddSat(one.Usage.Spend)
-			case ByModelGroup:
-				day.Models[one.Value] = one.Usage.Spend
-			default:
-				day.Keys[one.Hash] = one.Usage.Spend
-			}
-		}
+	rows, err := s.Store.Report(ctx, f, store.ByDay, store.ByKey, store.ByUser, store.ByModelGroup)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]Slice, len(rows))
+	for i := range rows {
+		keys[i].Value = rows[i].KeyID
+	}
+	if err := s.label(ctx, ByKey, pointers(keys)); err != nil {
+		return nil, err
+	}
+	add := func(sums map[string]models.Nano, name string, spend models.Nano) {
+		sums[name] = sums[name].AddSat(spend)
+	}
+	for i := range rows {
+		r := &rows[i]
+		day := &out[at[r.Day]]
+		day.Spend = day.Spend.AddSat(r.Spend)
+		add(day.Users, r.UserID, r.Spend)
+		add(day.Models, r.ModelGroup, r.Spend)
+		add(day.Keys, keys[i].Hash, r.Spend)
 	}
 	return out, nil
 }

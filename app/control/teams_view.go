@@ -36,14 +36,12 @@ func (b *base) teamViews(ctx context.Context, st *store.Store, teams []models.Te
 		v := at[m.TeamID]
 		v.Members = append(v.Members, m)
 	}
-	keys, err := st.KeysOfTeams(ctx, ids...)
+	keys, err := st.CountKeysOf(ctx, store.ByTeam, ids)
 	if err != nil {
 		return nil, err
 	}
-	for i := range keys {
-		at[deref(keys[i].TeamID)].KeyCount++
-	}
 	for i := range views {
+		views[i].KeyCount = keys[ids[i]]
 		c := counters[scopes[i]]
 		views[i].Spend, views[i].Total, views[i].ResetsAt = c.Spent, c.Total, c.ResetsAt
 	}

@@ -33,14 +33,12 @@ func (b *base) userViews(ctx context.Context, st *store.Store, users []models.Us
 	if err := addPlaces(ctx, st, at, ids); err != nil {
 		return nil, err
 	}
-	keys, err := st.KeysOfUsers(ctx, ids...)
+	keys, err := st.CountKeysOf(ctx, store.ByUser, ids)
 	if err != nil {
 		return nil, err
 	}
-	for i := range keys {
-		if deref(keys[i].TeamID) != models.UISessionTeam {
-			at[deref(keys[i].UserID)].KeyCount++
-		}
+	for i := range views {
+		views[i].KeyCount = keys[ids[i]]
 	}
 	return views, b.addInvited(ctx, st, at, ids)
 }

@@ -108,7 +108,7 @@ func BenchmarkAdmin(b *testing.B) {
 		{"key-list/user", "", "/key/list?size=50&user_id=user-77"},
 		{"key-list/alias", "", "/key/list?size=50&key_alias=no-such-key"},
 		{"key-list/team-admin", teamAdmin, "/key/list?size=50&include_team_keys=true"},
-		{"key-aliases", "", "/key/aliases?search=billing&page=1&size=50"},
+		{"key-aliases", "", "/key/aliases?search=search&page=1&size=50"},
 		{"key-aliases/none", "", "/key/aliases?search=no-such-alias&page=1&size=50"},
 		{"user-list", "", "/user/list?page=1&page_size=25"},
 		{"user-list/100", "", "/user/list?page=1&page_size=100"},
@@ -119,7 +119,7 @@ func BenchmarkAdmin(b *testing.B) {
 		{"spend-logs", "", "/spend/logs?limit=100"},
 		{"spend-logs/page", "", logs},
 		{"spend-logs/deep", "", logs + "&page=150"},
-		{"spend-logs/key", "", everLogs + "&key_alias=billing-" + "none"},
+		{"spend-logs/key", "", everLogs + "&key_alias=search-none"},
 		{"spend-logs/user", "", everLogs + "&user_id=user-11"},
 		{"spend-logs/team", "", everLogs + "&team_id=team-11"},
 		{"spend-logs/model", "", everLogs + "&model=gpt-4o"},
@@ -189,7 +189,7 @@ func BenchmarkPortal(b *testing.B) {
 		name string
 		run  func() error
 	}{
-		{"key-search/part", keys(store.KeyFilter{Visible: all, Search: "billing-a"}, "")},
+		{"key-search/part", keys(store.KeyFilter{Visible: all, Search: "search-a"}, "")},
 		{"key-search/one", keys(store.KeyFilter{Visible: all, Search: "nightly-5"}, "")},
 		{"key-search/common", keys(store.KeyFilter{Visible: all, Search: "ing"}, "")},
 		{"key-search/two-letters", keys(store.KeyFilter{Visible: all, Search: "bi"}, "")},
@@ -197,8 +197,8 @@ func BenchmarkPortal(b *testing.B) {
 		{"key-search/last4", keys(store.KeyFilter{Visible: all, Search: "4242"}, "")},
 		{"key-search/tag", keys(store.KeyFilter{Visible: all, Search: "squad-17"}, "")},
 		{"key-search/none", keys(store.KeyFilter{Visible: all, Search: "no such key"}, "")},
-		{"key-search/by-spend", keys(store.KeyFilter{Visible: all, Search: "billing-a"}, "spend")},
-		{"key-search/team-admin", keys(store.KeyFilter{Visible: admin, Search: "billing"}, "")},
+		{"key-search/by-spend", keys(store.KeyFilter{Visible: all, Search: "search-a"}, "spend")},
+		{"key-search/team-admin", keys(store.KeyFilter{Visible: admin, Search: "search"}, "")},
 		{"key-list/blocked", keys(store.KeyFilter{Visible: all, Blocked: &yes}, "")},
 		{"key-list/expired", keys(store.KeyFilter{Visible: all, Expired: &yes}, "")},
 		{"spend-logs/by-spend", calls(store.SpendQuery{Visible: all}, "spend")},

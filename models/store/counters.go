@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 
 	"gorm.io/gorm"
 
@@ -73,15 +74,17 @@ func (s *Store) Counters(ctx context.Context, scopes ...string) (map[string]mode
 	for _, scope := range scopes {
 		all[scope] = models.Counter{Scope: scope}
 	}
-	if len(scopes) == 0 {
-		return all, nil
+	for part := range slices.Chunk(scopes, maxIDs) {
+		var rows []counterRow
+		err := s.read.WithContext(ctx).Raw("SELECT "+counterColumns+" FROM counters WHERE scope IN ?", part).Find(&rows).Error
+		if err != nil {
+			return all, fail("load counters", err)
+		}
+		for _, row := range rows {
+			all[row.Scope] = row.counter()
+		}
 	}
-	var rows []counterRow
-	err := s.read.WithContext(ctx).Raw("SELECT "+counterColumns+" FROM counters WHERE scope IN ?", scopes).Find(&rows).Error
-	for _, row := range rows {
-		all[row.Scope] = row.counter()
-	}
-	return all, fail("load counters", err)
+	return all, nil
 }
 
 // SetReset says when a scope is reset next (nil: never), and makes its counter if there is none. Spend and window stay.

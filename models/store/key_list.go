@@ -55,7 +55,7 @@ func keySorts() map[string]string {
 	}
 }
 
-// ListKeys gives one page of live keys and the number of all that match: two statements, however many there are.
+// ListKeys gives one page of live keys and the number of all that match: at most two statements, however many there are.
 // Sort is one of created_at (default), updated_at, token, key_alias, max_budget, expires, spend, last_used. Errors:
 // fault.Invalid for another.
 func (s *Store) ListKeys(ctx context.Context, f KeyFilter, page Page) ([]KeyRow, int64, error) {
@@ -70,19 +70,35 @@ func (s *Store) ListKeys(ctx context.Context, f KeyFilter, page Page) ([]KeyRow,
 		order = strings.Replace(order, "k.hash", "c.key_id", 1)
 	}
 	w := s.keyConditions(f)
-	total, err := s.count(ctx, "keys k", w)
-	if err != nil || total == 0 {
+	limit, offset := page.limits()
+	// A search looks at every key: it counts what it finds on the way instead of looking twice.
+	matches := "0"
+	var total int64
+	if f.Search != "" {
+		matches = "count(*) OVER ()"
+	} else if total, err = s.count(ctx, "keys k", w); err != nil || total <= int64(offset) {
 		return nil, total, err
 	}
-	limit, offset := page.limits()
 	// The page is cut first and joined after, so that the joins touch its rows only.
-	query := "SELECT k.*, c.spent, c.total, c.resets_at, c.last_used_at, t.alias AS team_alias, u.email AS owner_email, u.alias AS owner_alias" +
-		" FROM (SELECT k.id FROM " + from + w.sql() + " ORDER BY " + order + " LIMIT ? OFFSET ?) p" +
+	query := "SELECT k.*, c.spent, c.total, c.resets_at, c.last_used_at, t.alias AS team_alias, u.email AS owner_email, u.alias AS owner_alias," +
+		" p.matches FROM (SELECT k.id, " + matches + " AS matches FROM " + from + w.sql() + " ORDER BY " + order + " LIMIT ? OFFSET ?) p" +
 		" JOIN keys k ON k.id = p.id LEFT JOIN counters c ON c.key_id = k.id" +
 		" LEFT JOIN teams t ON t.id = k.team_id LEFT JOIN users u ON u.id = k.user_id ORDER BY " + order
-	var rows []KeyRow
-	err = s.read.WithContext(ctx).Raw(query, append(w.args, limit, offset)...).Find(&rows).Error
-	return rows, total, fail("list keys", err)
+	var counted []struct {
+		KeyRow  `gorm:"embedded"`
+		Matches int64
+	}
+	if err := s.read.WithContext(ctx).Raw(query, append(w.args, limit, offset)...).Find(&counted).Error; err != nil {
+		return nil, 0, fail("list keys", err)
+	}
+	rows := make([]KeyRow, len(counted))
+	for i := range counted {
+		rows[i], total = counted[i].KeyRow, max(total, counted[i].Matches)
+	}
+	if len(rows) == 0 && offset > 0 { // past the end of what a search found
+		total, err = s.count(ctx, "keys k", w)
+	}
+	return rows, total, err
 }
 
 // ListDeletedKeys gives one page of deleted keys, newest first (page.Sort is not heard), and how many there are.
@@ -113,15 +129,34 @@ func (s *Store) KeyAliases(ctx context.Context, f KeyFilter, search string, page
 	w := s.keyConditions(f)
 	w.add("k.alias IS NOT NULL")
 	w.like(search, "k.alias")
-	total, err := s.count(ctx, "keys k", w)
-	if err != nil || total == 0 {
-		return nil, total, err
-	}
 	limit, offset := page.limits()
-	var aliases []string
-	err = s.read.WithContext(ctx).Raw("SELECT k.alias FROM keys k"+w.sql()+" ORDER BY k.alias LIMIT ? OFFSET ?",
-		append(w.args, limit, offset)...).Find(&aliases).Error
-	return aliases, total, fail("list key aliases", err)
+	var total int64
+	query := "SELECT k.alias, 0 AS matches FROM keys k" + w.sql() + " ORDER BY k.alias LIMIT ? OFFSET ?"
+	if search != "" { // looks at every alias, once
+		query = "WITH found AS MATERIALIZED (SELECT k.alias FROM keys k" + w.sql() + ")" +
+			" SELECT alias, (SELECT count(*) FROM found) AS matches FROM found ORDER BY alias LIMIT ? OFFSET ?"
+	} else {
+		var err error
+		if total, err = s.count(ctx, "keys k", w); err != nil || total <= int64(offset) {
+			return nil, total, err
+		}
+	}
+	var rows []struct {
+		Alias   string
+		Matches int64
+	}
+	err := s.read.WithContext(ctx).Raw(query, append(w.args, limit, offset)...).Find(&rows).Error
+	if err != nil {
+		return nil, 0, fail("list key aliases", err)
+	}
+	aliases := make([]string, len(rows))
+	for i, row := range rows {
+		aliases[i], total = row.Alias, max(total, row.Matches)
+	}
+	if len(rows) == 0 && offset > 0 {
+		total, err = s.count(ctx, "keys k", w)
+	}
+	return aliases, total, err
 }
 
 func (s *Store) keyConditions(f KeyFilter) *where {
@@ -142,11 +177,11 @@ func (s *Store) keyConditions(f KeyFilter) *where {
 	if f.Search != "" {
 		var any where
 		for _, column := range []string{"k.alias", "k.key_name", "k.id", "k.user_id"} {
-			any.add("lower("+column+") LIKE ? ESCAPE '\\'", contains(f.Search))
+			any.add(lowered(f.Search, column)+` LIKE ? ESCAPE '\'`, contains(f.Search))
 		}
-		any.add(`(k.metadata LIKE '%"tags"%' AND lower(k.metadata) LIKE ? ESCAPE '\')`, contains(f.Search))
-		any.add(`k.user_id IN (SELECT id FROM users WHERE lower(email) LIKE ? ESCAPE '\' OR lower(alias) LIKE ? ESCAPE '\')`,
-			contains(f.Search), contains(f.Search))
+		any.add(`(k.metadata LIKE '%"tags"%' AND `+lowered(f.Search, "k.metadata")+` LIKE ? ESCAPE '\')`, contains(f.Search))
+		any.add("k.user_id IN (SELECT id FROM users WHERE "+lowered(f.Search, "email")+` LIKE ? ESCAPE '\' OR `+
+			lowered(f.Search, "alias")+` LIKE ? ESCAPE '\')`, contains(f.Search), contains(f.Search))
 		any.add("k.hash = ?", f.Search) // what the API calls the key's id
 		w.either(any)
 	}

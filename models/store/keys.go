@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"gorm.io/gorm"
 
@@ -73,6 +74,30 @@ func (s *Store) KeysOfTeams(ctx context.Context, teamIDs ...string) ([]models.Ke
 // KeysOfMember loads the live keys a user holds in one team.
 func (s *Store) KeysOfMember(ctx context.Context, teamID, userID string) ([]models.Key, error) {
 	return s.keysWhere(ctx, "team_id = ? AND user_id = ?", teamID, userID)
+}
+
+// CountKeysOf counts the live keys of each of these users, or of each of these teams; portal session keys are left out.
+func (s *Store) CountKeysOf(ctx context.Context, by Dimension, ids []string) (map[string]int, error) {
+	column, err := columnsOf([]Dimension{by})
+	if err != nil {
+		return nil, err
+	}
+	counts := make(map[string]int, len(ids))
+	for part := range slices.Chunk(ids, maxIDs) {
+		var rows []struct {
+			ID string
+			N  int
+		}
+		err := s.read.WithContext(ctx).Raw("SELECT "+column+" AS id, count(*) AS n FROM keys WHERE "+column+
+			" IN ? AND (team_id IS NULL OR team_id <> ?) GROUP BY "+column, part, models.UISessionTeam).Find(&rows).Error
+		if err != nil {
+			return nil, fail("count keys", err)
+		}
+		for _, row := range rows {
+			counts[row.ID] = row.N
+		}
+	}
+	return counts, nil
 }
 
 // KeysToRotate loads the live keys whose rotation is automatic; the caller knows which are due.
@@ -241,18 +266,21 @@ type KeyName struct {
 // KeyNames gives the names of keys by id, of deleted keys too; unknown ids are absent from the map.
 func (s *Store) KeyNames(ctx context.Context, ids []string) (map[string]KeyName, error) {
 	names := make(map[string]KeyName, len(ids))
-	if len(ids) == 0 {
-		return names, nil
+	for part := range slices.Chunk(ids, maxIDs) {
+		if err := s.keyNames(ctx, part, names); err != nil {
+			return nil, err
+		}
 	}
+	return names, nil
+}
+
+func (s *Store) keyNames(ctx context.Context, ids []string, names map[string]KeyName) error {
 	var rows []KeyName
 	err := s.read.WithContext(ctx).Raw(`SELECT id, hash, key_name, alias, user_id, team_id, FALSE AS deleted FROM keys WHERE id IN ?
 UNION ALL
 SELECT id, hash, key_name, alias, user_id, team_id, TRUE AS deleted FROM keys_archive WHERE id IN ? AND rotated = FALSE`, ids, ids).Find(&rows).Error
-	if err != nil {
-		return nil, fail("load key names", err)
-	}
 	for _, row := range rows {
 		names[row.ID] = row
 	}
-	return names, nil
+	return fail("load key names", err)
 }

@@ -2,12 +2,16 @@ package store
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"gatehouse/models/fault"
 )
 
 // MaxPage is the largest page any list gives.
 const MaxPage = 1000
+
+// maxIDs is how many ids one statement names: PostgreSQL takes 65,535 values.
+const maxIDs = 20_000
 
 // Page is which part of a list is wanted, and in which order. Number counts from 1; a Number or Size below 1 means 1
 // and 25. Sort is a name from the list's own set; empty is the list's default order.
@@ -139,9 +143,20 @@ func (w *where) like(text string, columns ...string) {
 	}
 	var any where
 	for _, column := range columns {
-		any.add("lower("+column+") LIKE ? ESCAPE '\\'", contains(text))
+		any.add(lowered(text, column)+" LIKE ? ESCAPE '\\'", contains(text))
 	}
 	w.either(any)
+}
+
+// lowered is the expression for a column in lower case, as a search for text needs it: SQLite's own lower knows ASCII alone,
+// and the function that knows more costs more.
+func lowered(text, column string) string {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return "gatehouse_fold(" + column + ")"
+		}
+	}
+	return "lower(" + column + ")"
 }
 
 // either adds the conditions of any, of which one must hold; none at all holds for no row.

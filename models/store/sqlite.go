@@ -3,13 +3,16 @@ package store
 import (
 	"context"
 	"database/sql"
+	sqldriver "database/sql/driver"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
+	driver "modernc.org/sqlite"
 )
 
 // sqliteReaders is how many reads run side by side; readers and the writer do not block each other (WAL).
@@ -23,6 +26,9 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 	// path, opening the database says better.
 	if f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err == nil {
 		_ = f.Close()
+	}
+	if err := registerFold(); err != nil {
+		return fail("open the database", err)
 	}
 	if err := migrateSQLite(ctx, path); err != nil {
 		return err
@@ -40,6 +46,17 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 	s.read, s.feed = read, read
 	return nil
 }
+
+// registerFold gives SQLite what its own lower() does not do: letters beyond ASCII. PostgreSQL has a function of that name
+// from a migration. It is registered for the driver, hence once a process.
+var registerFold = sync.OnceValue(func() error {
+	return driver.RegisterDeterministicScalarFunction("gatehouse_fold", 1, func(_ *driver.FunctionContext, args []sqldriver.Value) (sqldriver.Value, error) {
+		if text, ok := args[0].(string); ok {
+			return strings.ToLower(text), nil
+		}
+		return args[0], nil
+	})
+})
 
 func (s *Store) sqlitePool(path string, size int, params ...string) (*gorm.DB, error) {
 	pool, err := sql.Open("sqlite", sqliteDSN(path, params...))

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"gorm.io/gorm"
@@ -23,8 +24,14 @@ func (s *Store) Team(ctx context.Context, id string) (*models.Team, error) {
 // TeamsByID loads teams by id, in no order; unknown ids are left out.
 func (s *Store) TeamsByID(ctx context.Context, ids []string) ([]models.Team, error) {
 	var teams []models.Team
-	err := s.read.WithContext(ctx).Where("id IN ?", ids).Find(&teams).Error
-	return teams, fail("load teams", err)
+	for part := range slices.Chunk(ids, maxIDs) {
+		var some []models.Team
+		if err := s.read.WithContext(ctx).Where("id IN ?", part).Find(&some).Error; err != nil {
+			return nil, fail("load teams", err)
+		}
+		teams = append(teams, some...)
+	}
+	return teams, nil
 }
 
 // InsertTeam adds a team. Errors: fault.Conflict with Param "team_id".

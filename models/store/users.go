@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm"
@@ -42,8 +43,14 @@ func (s *Store) UserBySubject(ctx context.Context, issuer, subject string) (*mod
 // UsersByID loads users by id, in no order; unknown ids are left out.
 func (s *Store) UsersByID(ctx context.Context, ids []string) ([]models.User, error) {
 	var users []models.User
-	err := s.read.WithContext(ctx).Where("id IN ?", ids).Find(&users).Error
-	return users, fail("load users", err)
+	for part := range slices.Chunk(ids, maxIDs) {
+		var some []models.User
+		if err := s.read.WithContext(ctx).Where("id IN ?", part).Find(&some).Error; err != nil {
+			return nil, fail("load users", err)
+		}
+		users = append(users, some...)
+	}
+	return users, nil
 }
 
 // InsertUser adds a user. Errors: fault.Conflict with Param "user_id", "user_email" or "sso_user_id".
