@@ -65,6 +65,9 @@ var errNoAddress = errors.New("there is no address to send it to: your account h
 
 // testMail sends a mail to who asks, else to TEST_EMAIL_ADDRESS, now.
 func (p *process) testMail(ctx context.Context, who access.Actor) error {
+	if !p.mail.Enabled() {
+		return mail.ErrOff
+	}
 	to := who.Email
 	if to == "" {
 		to = p.cfg.Load().Mail.TestAddress

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,10 @@ import (
 func TestEveryDocumentedOperation(t *testing.T) {
 	t.Parallel()
 	provider := testkit.NewProvider(t)
-	opts := testkit.Options{Config: documentConfig, Provider: provider}
+	mail := testkit.NewMailServer(t, testkit.MailOptions{})
+	opts := testkit.Options{Config: documentConfig, Provider: provider, Env: map[string]string{
+		"SMTP_HOST": mail.Host, "SMTP_PORT": strconv.Itoa(mail.Port), "SMTP_TLS": "False", "SMTP_SENDER_EMAIL": "gate@acme.test", "TEST_EMAIL_ADDRESS": "ops@acme.test",
+	}}
 	both(t, opts, func(t *testing.T, s *testkit.Server) {
 		key := s.GenerateKey(t, object{"models": []string{"demo"}}).Secret
 		if r := s.Chat(t, key, "demo"); r.Status != http.StatusOK {
