@@ -269,6 +269,7 @@ var roleTable = []roleRow{
 	{"POST /cache/delete", `{"keys":["{own key}"]}`, admins},
 	{"POST /cache/flushall", "", admins},
 	{"GET /cache/redis/info", "", admins},
+	{"GET /health/services", "service=email", admins},
 }
 
 // publicRoutes answer without a key, on purpose.

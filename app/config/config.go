@@ -175,6 +175,9 @@ type Mail struct {
 	BudgetAlertTTL    time.Duration // at most one mail per budget in this time
 }
 
+// Works says whether mail can be sent.
+func (m *Mail) Works() bool { return m.Enabled && m.Sender != "" }
+
 // Alerts are where budget alerts go.
 type Alerts struct {
 	Kinds        []string // "slack", "email", "webhook"

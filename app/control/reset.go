@@ -19,6 +19,12 @@ import (
 // resetLife is how long a link to set a new password works.
 const resetLife = 30 * time.Minute
 
+// One mailbox gets at most so many links in that time.
+const (
+	resetMost   = 3
+	resetWindow = 15 * time.Minute
+)
+
 const purposeReset = "password_reset"
 
 // ResetLink is a link to set a new password, and whose it is. The link is a secret.
@@ -29,24 +35,27 @@ type ResetLink struct {
 }
 
 // RequestReset asks for a link to set a new password. The answer and its time are the same for every address; whether
-// anybody gets a mail is found out in the background. Errors: Exhausted after too many tries.
+// anybody gets a mail is found out in the background. Whoever asks too often for one address is answered as ever, and
+// nothing more is sent. Errors: Exhausted after too many tries from one network.
 func (l *Login) RequestReset(ctx context.Context, who access.Actor, email, lang string) error {
 	if err := l.Try(ctx, who, "reset"); err != nil {
-		return err
-	}
-	if err := l.count(ctx, "reset:account:"+account(email)); err != nil {
 		return err
 	}
 	email = strings.TrimSpace(email)
 	if at := strings.LastIndexByte(email, '@'); at < 1 || len(email) > 254 {
 		return nil
 	}
+	asked, err := l.Store.CountAttempt(ctx, "reset:account:"+account(email), resetWindow)
+	if err != nil || asked.Attempts > resetMost {
+		return err
+	}
 	l.Mailer.ResetRequested(ctx, email, lang)
 	return nil
 }
 
-// ResetLink makes the link for an address; nil for one that nobody has, whose owner is blocked, or signs in through a
-// provider. Older links of the same person stop working.
+// ResetLink makes the link for an address; nil for one that nobody has, whose owner is blocked, signs in through a
+// provider or has never had a password: who was invited has a link of their own. Older links of the same person stop
+// working.
 func (l *Login) ResetLink(ctx context.Context, email string) (*ResetLink, error) {
 	user, err := l.Store.UserByEmail(ctx, email)
 	if absent(err) {
@@ -55,7 +64,7 @@ func (l *Login) ResetLink(ctx context.Context, email string) (*ResetLink, error)
 	if err != nil {
 		return nil, err
 	}
-	if user.Blocked || user.SSOIssuer != "" || user.Email == nil {
+	if user.Blocked || user.SSOIssuer != "" || user.Email == nil || user.PasswordHash == "" {
 		return nil, nil //nolint:nilnil // as above
 	}
 	b := make([]byte, 32)
@@ -79,34 +88,39 @@ func errResetLink() error {
 // OpenReset says whose link it is; it changes nothing, since mail scanners open links. Errors: Unauthenticated for a link
 // that does not work, Exhausted.
 func (l *Login) OpenReset(ctx context.Context, who access.Actor, token string) (email string, err error) {
-	if err := l.Try(ctx, who, "onboarding"); err != nil {
-		return "", err
-	}
-	code, err := l.Store.OpenCode(ctx, purposeReset, HashSecret(token))
-	if absent(err) {
-		return "", errResetLink()
-	}
-	if err != nil {
-		return "", err
-	}
-	user, err := l.Store.User(ctx, code.UserID)
-	if absent(err) || err == nil && user.Blocked {
-		return "", errResetLink()
-	}
+	user, err := l.openReset(ctx, who, token)
 	if err != nil {
 		return "", err
 	}
 	return deref(user.Email), nil
 }
 
+func (l *Login) openReset(ctx context.Context, who access.Actor, token string) (*models.User, error) {
+	if err := l.Try(ctx, who, "onboarding"); err != nil {
+		return nil, err
+	}
+	code, err := l.Store.OpenCode(ctx, purposeReset, HashSecret(token))
+	if absent(err) {
+		return nil, errResetLink()
+	}
+	if err != nil {
+		return nil, err
+	}
+	user, err := l.Store.User(ctx, code.UserID)
+	if absent(err) || err == nil && user.Blocked {
+		return nil, errResetLink()
+	}
+	return user, err
+}
+
 // Reset sets the password, uses the link up and ends every session of the person, in one transaction. A second factor
 // stays. Errors: those of OpenReset, Unprocessable for a password that breaks the rules (the link stays good).
 func (l *Login) Reset(ctx context.Context, who access.Actor, token, newPassword string) error {
-	email, err := l.OpenReset(ctx, who, token)
+	user, err := l.openReset(ctx, who, token)
 	if err != nil {
 		return err
 	}
-	if err := password.Check(newPassword, l.passwordMin(), email); err != nil {
+	if err := password.Check(newPassword, l.passwordMin(), deref(user.Email), deref(user.Alias)); err != nil {
 		return err
 	}
 	h, err := l.hasher()
@@ -117,7 +131,7 @@ func (l *Login) Reset(ctx context.Context, who access.Actor, token, newPassword 
 	if err != nil {
 		return err
 	}
-	return l.change(ctx, who, "user.reset_password", "", func(tx *store.Store) error {
+	return l.change(ctx, who, "user.reset_password", user.ID, func(tx *store.Store) error {
 		id, err := tx.ClaimCode(ctx, purposeReset, HashSecret(token))
 		if fault.Is(err, fault.Unauthenticated) {
 			return errResetLink()
@@ -141,8 +155,11 @@ func (l *Login) Reset(ctx context.Context, who access.Actor, token, newPassword 
 			return err
 		}
 		// Whoever waited because of wrong passwords has proved themselves by their mailbox.
-		if err := tx.ClearThrottle(ctx, "login:account:"+account(email)); err != nil {
-			return err
+		name := account(deref(user.Email))
+		for _, subject := range []string{"login:account:" + name, "login:pair:" + name + ":" + network(who.IP)} {
+			if err := tx.ClearThrottle(ctx, subject); err != nil {
+				return err
+			}
 		}
 		return l.audit(ctx, tx, actor, "user.reset_password", id, &before, user)
 	})

@@ -210,6 +210,11 @@ func (u *Users) update(ctx context.Context, tx *store.Store, who access.Actor, i
 func (b *base) endAccess(ctx context.Context, tx *store.Store, who access.Actor, before, after *models.User) error {
 	password := before.PasswordHash != after.PasswordHash
 	blocked := after.Blocked && !before.Blocked
+	if password || blocked || deref(before.Email) != deref(after.Email) {
+		if err := tx.RevokeCodes(ctx, after.ID); err != nil { // a link in the mailbox that was theirs, too
+			return err
+		}
+	}
 	if !password && !blocked && before.Role == after.Role {
 		return nil
 	}

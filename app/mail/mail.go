@@ -87,7 +87,7 @@ var _ control.Mailer = (*Mailer)(nil)
 // Enabled says whether there is a mail server.
 func (m *Mailer) Enabled() bool {
 	c := m.opt.Config()
-	return c.Enabled && c.Sender != ""
+	return c.Works()
 }
 
 // Invitation asks somebody to set a password.

@@ -49,8 +49,7 @@ func mailWorks(c *fiber.Ctx) bool {
 	if config == nil {
 		return false
 	}
-	m := config().Mail
-	return m.Enabled || m.ResendKey.IsSet() || m.SendGridKey.IsSet()
+	return config().Mail.Works()
 }
 
 // invite serves POST /ui/users/invite: a new person, and the one view of their link.

@@ -36,6 +36,11 @@ func (h *Handlers) pages() []page {
 		open(fiber.MethodPost, "/logout", h.signOut),
 		open(fiber.MethodGet, "/ui/onboarding", h.onboarding),
 		open(fiber.MethodPost, "/ui/onboarding", h.onboard),
+		open(fiber.MethodGet, "/ui/forgot", h.forgotPage),
+		open(fiber.MethodPost, "/ui/forgot", h.forgot),
+		open(fiber.MethodGet, "/ui/reset", h.resetPage),
+		open(fiber.MethodPost, "/ui/reset", h.reset),
+		open(fiber.MethodGet, "/ui/reset/done", h.resetDone),
 		open(fiber.MethodPost, "/ui/preferences", h.preferences),
 
 		get("/ui/welcome", access.UserRoles, h.welcome),

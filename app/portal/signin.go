@@ -11,6 +11,7 @@ import (
 	"gatehouse/app/web"
 	"gatehouse/models/fault"
 	"gatehouse/views/auth"
+	"gatehouse/views/i18n"
 	"gatehouse/views/ui"
 )
 
@@ -46,6 +47,9 @@ func (h *Handlers) showSignInWith(c *fiber.Ctx, status int, v auth.SignIn) error
 	v.Days = int64(h.opt.Policy().Gatehouse.InviteTTL.Hours() / 24)
 	v.Gateway = auth.Gateway{Known: true, Healthy: h.opt.Healthy(), APIBase: f.APIBase}
 	v.Providers = h.providers(v.Next)
+	if mailWorks(c) {
+		v.Forgot = h.url("/ui/forgot")
+	}
 	c.Status(status)
 	return web.Render(c, auth.SignInPage(f, v), nil)
 }
@@ -91,12 +95,17 @@ func (h *Handlers) refuseSignIn(c *fiber.Ctx, username string, err error) error 
 	case fault.Unauthenticated:
 		return h.showSignIn(c, fiber.StatusUnauthorized, username, t.ErrSignIn())
 	case fault.Exhausted:
-		return h.showSignIn(c, fiber.StatusTooManyRequests, username, t.TooManyTries(max(1, int64(f.RetryAfter.Minutes()+0.99))))
+		return h.showSignIn(c, fiber.StatusTooManyRequests, username, tooManyTries(t, f))
 	case fault.Forbidden:
 		return h.showSignIn(c, fiber.StatusForbidden, username, f.Message)
 	default:
 		return err
 	}
+}
+
+// tooManyTries says when to come back.
+func tooManyTries(t i18n.Lang, f *fault.Fault) string {
+	return t.TooManyTries(max(1, int64(f.RetryAfter.Minutes()+0.99)))
 }
 
 // signOut serves POST /logout.

@@ -52,6 +52,13 @@ func (s *Store) ClaimCode(ctx context.Context, purpose, hash string) (userID str
 	return rows[0], nil
 }
 
+// RevokeCodes ends every unused code of a person: what they prove themselves by has changed.
+func (s *Store) RevokeCodes(ctx context.Context, userID string) error {
+	return s.mutate(ctx, "revoke one-time codes", func(db *gorm.DB) error {
+		return db.Exec("UPDATE one_time_codes SET used_at = ? WHERE user_id = ? AND used_at IS NULL", models.At(s.opt.Now()), userID).Error
+	})
+}
+
 // PurgeCodes removes codes that have expired, and returns how many.
 func (s *Store) PurgeCodes(ctx context.Context) (count int64, err error) {
 	err = s.mutate(ctx, "purge one-time codes", func(db *gorm.DB) error {

@@ -22,3 +22,23 @@ func (l Lang) SSOSkips() string {
 func (l Lang) SSOFailed(provider string) string {
 	return l.fill("Sign-in with %s failed.", "使用 %s 登录失败。", provider)
 }
+
+// Setting a new password by a link.
+
+func (l Lang) PasswordSetTitle() string { return l.pick("Your password is set", "密码已设置") }
+
+func (l Lang) PasswordSetText() string {
+	return l.pick("You are signed out everywhere. Sign in with the new password.", "您已在所有设备上退出，请使用新密码登录。")
+}
+
+func (l Lang) ResetLinkText() string {
+	return l.pick("It was used, has expired, or a newer one was sent. A link works once, for 30 minutes.", "链接已使用、已过期，或已有更新的链接。每个链接 30 分钟内可用一次。")
+}
+
+func (l Lang) ResetLinkTitle() string {
+	return l.pick("This link does not work any more", "此链接已失效")
+}
+
+func (l Lang) ResetOff() string {
+	return l.pick("This gateway sends no mail. Ask your admin for a new invitation link.", "此网关不发送邮件，请向管理员索取新的邀请链接。")
+}
