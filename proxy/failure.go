@@ -55,6 +55,7 @@ const (
 	noRoute
 	routeUnsupported
 	badMethod
+	noModelNamed
 	noResponse
 	foreignResponse
 	clientLeft
@@ -108,6 +109,7 @@ var rows = [...]row{
 	noRoute:           {status: 404, kind: "invalid_request_error", code: "route_not_found", anthropic: "not_found_error", noRetry: true},
 	routeUnsupported:  {status: 404, kind: "invalid_request_error", code: "route_not_supported", anthropic: "not_found_error", noRetry: true},
 	badMethod:         {status: 405, kind: "invalid_request_error", code: "method_not_allowed", anthropic: "invalid_request_error", noRetry: true},
+	noModelNamed:      {status: 403, kind: "key_model_access_denied", code: "model_access_denied", anthropic: "permission_error"},
 	noResponse:        {status: 404, kind: "invalid_request_error", code: "response_not_found", anthropic: "not_found_error", noRetry: true},
 	foreignResponse:   {status: 403, kind: "auth_error", code: "response_not_yours", anthropic: "permission_error", noRetry: true},
 	clientLeft:        {status: 499, kind: "client_closed_request", code: "client_closed_request", anthropic: "api_error", noRetry: true},
@@ -313,6 +315,12 @@ func failedUpstream(e *provider.Failure) *failure {
 func (f *failure) appendJSON(dst []byte, w provider.Wire, callID string) []byte {
 	if w == provider.Gemini {
 		return f.appendGoogle(dst)
+	}
+	if w == provider.BedrockConverse {
+		var o wire.Builder
+		o.Text("message", f.message)
+		o.Text("__type", f.awsError())
+		return append(dst, o.Bytes()...)
 	}
 	if w == provider.Anthropic {
 		dst = append(dst, `{"type":"error","error":{"type":`...)

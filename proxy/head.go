@@ -139,6 +139,9 @@ func (h *head) secret(keyHeader string) ([]byte, error) {
 	case h.ours != nil:
 		return nonempty(unbearer(h.ours))
 	case h.authorization != nil:
+		if key := awsKey(h.authorization); key != nil {
+			return nonempty(key)
+		}
 		key := unbearer(h.authorization)
 		if len(key) == len(h.authorization) {
 			return nil, errMalformed // no scheme, or one we do not speak
@@ -158,6 +161,17 @@ func nonempty(key []byte) ([]byte, error) {
 		return nil, errMalformed
 	}
 	return key, nil
+}
+
+// awsKey is the access key id of a request that an AWS SDK has signed: our key, where the SDK is pointed at us.
+func awsKey(v []byte) []byte {
+	rest, ok := bytes.CutPrefix(v, []byte("AWS4-HMAC-SHA256 "))
+	if !ok {
+		return nil
+	}
+	_, rest, _ = bytes.Cut(rest, []byte("Credential="))
+	key, _, _ := bytes.Cut(rest, []byte{'/'})
+	return present(key)
 }
 
 // unbearer takes "Bearer " off, in any case.

@@ -82,7 +82,7 @@ func (c *call) sign(req *provider.Request) *failure {
 	if t.Credential == nil {
 		return nil
 	}
-	call := provider.Unsigned{Host: t.Base.Name, Path: requestPath(req.Head), Body: req.Body, Now: c.p.Now(), Deadline: req.Deadline}
+	call := provider.Unsigned{Method: or(req.Method, "POST"), Host: t.Base.Name, Path: requestPath(req.Head), Body: req.Body, Now: c.p.Now(), Deadline: req.Deadline}
 	extra, err := t.Credential.Append(req.Extra, &call)
 	if err != nil {
 		return fail(upstreamAuth, "the deployment of this model has no valid credential now").because(err)

@@ -83,7 +83,10 @@ type Config struct {
 
 	Cache cache.Rules
 
-	Adjust      price.Adjustments
+	Adjust       price.Adjustments
+	PassRoutes   []PassRoute                  // general_settings.pass_through_endpoints
+	PassDefaults map[string]models.Deployment // by provider: the environment's credentials, for models nobody configured
+
 	EgressAllow []string // CIDR or host: reachable for deployments made through the API
 }
 
@@ -162,6 +165,8 @@ type Plane struct {
 	targets   *provider.Registry
 	watcher   *stream.Watcher
 	master    *keyring.Grant
+	open      *keyring.Grant
+	passes    passDefaults
 	masterSum atomic.Pointer[[32]byte]
 	active    atomic.Int64 // calls that have begun and not ended
 	draining  atomic.Bool
@@ -188,7 +193,7 @@ func New(d Deps) (*Plane, error) {
 	}
 	p := &Plane{
 		Deps: d, client: provider.NewClient(d.Now, d.TLS), watcher: stream.NewWatcher(stream.PollEvery),
-		master: keyring.NewMaster(masterAlias),
+		master: keyring.NewMaster(masterAlias), open: newOpen(),
 	}
 	p.transport = p.client
 	p.fetcher = provider.NewFetcher(checked, d.TLS)
@@ -255,7 +260,14 @@ func orDuration(v, fallback time.Duration) time.Duration {
 func (p *Plane) routes() *fiber.App {
 	app := fiber.New(fiber.Config{
 		DisableStartupMessage: true, CaseSensitive: true, StrictRouting: true, UnescapePath: true, DisableDefaultContentType: true,
-		ErrorHandler: func(c *fiber.Ctx, err error) error { p.unrouted(c.Context(), err); return nil },
+		ErrorHandler: func(c *fiber.Ctx, err error) error {
+			if r := p.cfg.Load().customPass(strings.TrimPrefix(string(c.Context().Path()), p.cfg.Load().RootPath)); r != nil {
+				p.pass(c.Context(), r)
+				return nil
+			}
+			p.unrouted(c.Context(), err)
+			return nil
+		},
 	})
 	root := fiber.Router(app)
 	if prefix := p.cfg.Load().RootPath; prefix != "" {
@@ -282,6 +294,7 @@ func (p *Plane) routes() *fiber.App {
 	root.Post("/anthropic/v1/messages", p.call(provider.Messages))
 	root.Post("/anthropic/v1/messages/count_tokens", p.call(provider.CountTokens))
 	root.Post("/api/event_logging/batch", p.telemetry)
+	p.passRoutes(root)
 	return app
 }
 
@@ -330,9 +343,9 @@ func (p *Plane) unrouted(ctx *fasthttp.RequestCtx, err error) {
 //nolint:gochecknoglobals // a table, never written
 var segments = map[string]bool{
 	"chat": true, "completions": true, "embeddings": true, "models": true, "messages": true, "engines": true, "responses": true,
-	"images": true, "audio": true, "moderations": true, "rerank": true, "openai": false, "openai_passthrough": false, "anthropic": false,
-	"azure": false, "azure_ai": false, "gemini": false, "vertex-ai": false, "vertex_ai": false, "bedrock": false, "cohere": false,
-	"mistral": false, "vllm": false, "files": false, "batches": false, "fine_tuning": false, "vector_stores": false, "assistants": false,
+	"images": true, "audio": true, "moderations": true, "rerank": true, "openai": true, "openai_passthrough": true, "anthropic": true,
+	"azure": true, "azure_ai": true, "gemini": true, "vertex-ai": true, "vertex_ai": true, "bedrock": true, "cohere": true,
+	"mistral": true, "vllm": true, "files": false, "batches": false, "fine_tuning": false, "vector_stores": false, "assistants": false,
 	"threads": false, "realtime": false, "conversations": false, "containers": false, "videos": false, "ocr": false, "search": false,
 }
 
@@ -371,6 +384,9 @@ var adminBelowV1 = map[string]bool{"model": true, "model_group": true, "mcp": tr
 // Owns says whether the data plane serves this path (without the root path and the query). It costs one map read.
 func (p *Plane) Owns(_, path []byte) bool {
 	if len(path) > 1 && path[1] == 'a' && bytes.HasPrefix(path, []byte("/api/event_logging/")) {
+		return true
+	}
+	if c := p.cfg.Load(); len(c.PassRoutes) > 0 && c.customPass(string(path)) != nil {
 		return true
 	}
 	name, versioned := segment(path)

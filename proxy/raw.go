@@ -100,7 +100,9 @@ func (a *rawAnswer) end(end stream.End, cause error) {
 	c := a.c
 	e := a.finish(end)
 	e.routed = route.Outcome{Class: route.Success, Committed: true, Stream: true}
-	e.status, e.httpStatus = spend.StatusSuccess, fasthttp.StatusOK
+	if e.status == "" || end != stream.Complete {
+		e.status, e.httpStatus = spend.StatusSuccess, fasthttp.StatusOK
+	}
 	switch end {
 	case stream.Complete:
 		e.whole = true

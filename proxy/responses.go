@@ -89,7 +89,7 @@ func (c *call) exchange(d *models.Deployment, method string, op provider.Op, bel
 	if err != nil {
 		return nil, refusedOp(err)
 	}
-	req := provider.Request{Host: target.Host, Head: head, Deadline: c.p.Now().Add(c.cfg.Timeout)}
+	req := provider.Request{Host: target.Host, Method: method, Head: head, Deadline: c.p.Now().Add(c.cfg.Timeout)}
 	if f := c.sign(&req); f != nil {
 		return nil, f
 	}

@@ -208,12 +208,7 @@ func (c *call) read(pathModel string) *failure {
 	body, err := readBody(c.ctx, c.s.body[:0], c.cfg.MaxBody)
 	c.s.body = body
 	if err != nil {
-		f := fail(slowBody, "the request body did not arrive in time")
-		if errors.Is(err, errTooLarge) {
-			f = fail(tooLarge, "the request body is over the limit")
-		}
-		f.close = true
-		return f
+		return refusedRead(err)
 	}
 	req := &c.s.req
 	if f := c.readForm(); f != nil {
@@ -232,6 +227,16 @@ func (c *call) read(pathModel string) *failure {
 		return f
 	}
 	return c.readCache()
+}
+
+// refusedRead turns a body that did not come into an answer.
+func refusedRead(err error) *failure {
+	f := fail(slowBody, "the request body did not arrive in time")
+	if errors.Is(err, errTooLarge) {
+		f = fail(tooLarge, "the request body is over the limit")
+	}
+	f.close = true
+	return f
 }
 
 // readForm takes a multipart body apart, where the operation knows such bodies.
@@ -421,6 +426,9 @@ func (c *call) writeFailure(f *failure, status int) {
 	}
 	if f.noRetry {
 		r.Header.Set("X-Should-Retry", "false")
+	}
+	if c.wire == provider.BedrockConverse {
+		r.Header.Set("X-Amzn-Errortype", f.awsError())
 	}
 	if f.retryAfter > 0 || status == http.StatusServiceUnavailable {
 		r.Header.Set("Retry-After", retrySeconds(f.retryAfter))

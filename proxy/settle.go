@@ -71,6 +71,9 @@ func (c *call) usageOf(e *ending) (u price.Usage, estimated bool) {
 		return u, false // nothing came and nothing was reported: nothing is billed
 	}
 	u.Requests = 1
+	if c.op == provider.PassThrough && len(e.text) == 0 && !e.floor {
+		return u, false // a route that uses no tokens, as far as its answer tells
+	}
 	u.InputUncached = int64(tokens.CountChat(c.sent.model, c.s.body))
 	if c.op != provider.Embedding && !e.floor {
 		u.OutputText = c.counted(e)
@@ -117,8 +120,12 @@ func (c *call) priced(b bill, e *ending) bill {
 	} else if known {
 		b.cost, b.lines = p.AppendCost(make([]price.Line, 0, 4), b.usage, e.tier)
 		b.prompt = c.cfg.Adjust.For(d.Provider).Shift(p.CacheSaving(b.usage, e.tier))
+		b.unpriced = c.op == provider.PassThrough && len(b.lines) == 0
 	} else {
 		b.unpriced = true
+		if c.sent.model == "" {
+			return b // a pass-through route that names no model
+		}
 		if c.p.warned.due("price:"+d.Provider+"/"+c.sent.model, c.start) {
 			c.p.Log.Warn("a model has no known price: its calls cost nothing", slog.String("provider", d.Provider),
 				slog.String("model", c.sent.model), slog.String("model_group", c.group))

@@ -19,6 +19,7 @@ type Credential interface {
 
 // Unsigned is a request that a Credential speaks for.
 type Unsigned struct {
+	Method   string
 	Host     string
 	Path     string // with its query
 	Body     [][]byte

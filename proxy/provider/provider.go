@@ -59,7 +59,7 @@ func (o Op) String() string {
 
 // Textual says whether the answer is text that output tokens measure.
 func (o Op) Textual() bool {
-	return (o < ImageGeneration || o == Compact) && o != Embedding && o != CountTokens
+	return (o < ImageGeneration || o == Compact || o == PassThrough) && o != Embedding && o != CountTokens
 }
 
 // Wire is a family of JSON formats.

@@ -23,6 +23,7 @@ type Transport interface {
 // Request is what goes upstream. It belongs to the caller and may be sent again.
 type Request struct {
 	Host     *Host
+	Method   string // "" = POST, as for every call to a model
 	Head     []byte // request line and header lines, each with CRLF; without Content-Length and the blank line
 	Extra    []byte // further header lines
 	Body     [][]byte

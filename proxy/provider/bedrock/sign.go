@@ -90,7 +90,7 @@ func (s *Signer) Append(dst []byte, c *provider.Unsigned) ([]byte, error) {
 	for _, part := range c.Body {
 		hash.Write(part)
 	}
-	req := &http.Request{Method: http.MethodPost, URL: u, Host: c.Host, Header: http.Header{}}
+	req := &http.Request{Method: c.Method, URL: u, Host: c.Host, Header: http.Header{}}
 	if err := s.signer.SignHTTP(ctx, keys, req, hex.EncodeToString(hash.Sum(nil)), s.service, s.region, c.Now); err != nil {
 		return dst, fmt.Errorf("sign: %w", err)
 	}
