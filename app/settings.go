@@ -83,6 +83,7 @@ func (p *process) planeConfig(c *config.Config) proxy.Config {
 		UserHeader: c.General.UserHeaderName, UseForwardedFor: c.General.UseXForwardedFor, TrustedProxies: c.Server.TrustedProxies,
 		AllowedIPs: c.General.AllowedIPs, Caps: capsOf(c), MinOutput: int64(c.Gatehouse.MinOutput), Adjust: adjust, EgressAllow: c.Gatehouse.EgressAllow,
 	}
+	passThrough(&out, c)
 	switch c.General.TokenLimitType {
 	case config.CountInput:
 		out.TokenLimit = proxy.CountInput

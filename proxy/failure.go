@@ -390,3 +390,24 @@ func retrySeconds(d time.Duration) string {
 	const most = 10 * time.Minute
 	return strconv.FormatInt(max(1, int64((min(d, most)+time.Second-1)/time.Second)), 10)
 }
+
+// awsError is AWS's name for a failure.
+func (f *failure) awsError() string {
+	switch {
+	case f.status == http.StatusUnauthorized:
+		return "UnrecognizedClientException"
+	case f.status == http.StatusForbidden:
+		return "AccessDeniedException"
+	case f.status == http.StatusNotFound:
+		return "ResourceNotFoundException"
+	case f.status == http.StatusTooManyRequests:
+		return "ThrottlingException"
+	case f.status == http.StatusRequestTimeout:
+		return "ModelTimeoutException"
+	case f.status < http.StatusInternalServerError:
+		return "ValidationException"
+	case f.status == http.StatusServiceUnavailable:
+		return "ServiceUnavailableException"
+	}
+	return "InternalServerException"
+}

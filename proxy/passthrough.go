@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -29,9 +27,12 @@ type PassRoute struct {
 	Wire       provider.Wire     // of errors
 	Custom     bool              // the operator's own: it names no model, and allowed_routes alone decide who may call it
 	Exact      bool              // nothing may follow the prefix
-	Open       bool              // needs no key
+	Open       bool              // needs no key; of the operator's own routes alone
 	Forward    bool              // the client's headers go upstream, but for credentials
 }
+
+// PassProvider is the provider of the deployments behind the operator's own routes.
+const PassProvider = "pass_through"
 
 // passWires are the provider routes: which provider they are of, and how errors read there.
 //
@@ -94,7 +95,7 @@ func (c *call) passWalk(r *PassRoute) *failure {
 	if f := c.enter(); f != nil {
 		return f
 	}
-	if r.Open {
+	if r.Custom && r.Open {
 		c.grant = c.p.open
 	}
 	if f := c.authenticate(); f != nil {
@@ -104,7 +105,7 @@ func (c *call) passWalk(r *PassRoute) *failure {
 	if f != nil {
 		return f
 	}
-	if f := c.passRead(); f != nil {
+	if f := c.passRead(r); f != nil {
 		return f
 	}
 	d, f := c.passPermit(r, &tail)
@@ -141,7 +142,7 @@ func (c *call) passTail(r *PassRoute) (tailOf, *failure) {
 	if !ok || err != nil || strings.ContainsAny(plain, "\\\r\n\x00 ") || strings.Contains(plain, "//") || dotted(plain) {
 		return tailOf{}, fail(noRoute, "there is no such path below "+r.Prefix)
 	}
-	t := tailOf{path: path, query: withoutKey(query)}
+	t := tailOf{path: path, query: c.withoutKey(query)}
 	for _, mark := range [...]string{"/models/", "/model/", "/deployments/"} {
 		i := strings.LastIndex(path, mark)
 		if i < 0 || r.Custom {
@@ -170,51 +171,92 @@ func dotted(path string) bool {
 	return false
 }
 
-// withoutKey takes our key out of a query.
-func withoutKey(query string) string {
-	if !strings.Contains(query, "key=") {
-		return query
+// withoutKey takes our key out of a query: key=, which is where Google's clients put it, and any value that holds it.
+func (c *call) withoutKey(query string) string {
+	if query == "" {
+		return ""
 	}
+	secret := string(c.presented())
 	kept := make([]string, 0, 4)
 	for part := range strings.SplitSeq(query, "&") {
-		if !strings.HasPrefix(part, "key=") {
-			kept = append(kept, part)
+		name, value, _ := strings.Cut(part, "=")
+		plainName, err := url.QueryUnescape(name)
+		plain, errValue := url.QueryUnescape(value)
+		if err != nil || errValue != nil || c.wire == provider.Gemini && plainName == "key" || holds(plain, secret) || holds(plainName, secret) {
+			continue
 		}
+		kept = append(kept, part)
 	}
 	return strings.Join(kept, "&")
 }
 
-// passRead takes the body, and what the gateway must know of it if it is JSON or a form.
-func (c *call) passRead() *failure {
+// passRead takes the body, and what the gateway must know of it if it is JSON or a form. The body of an operator's own
+// route may be anything: what cannot be read there is passed on unread.
+func (c *call) passRead(r *PassRoute) *failure {
 	body, err := readBody(c.ctx, c.s.body[:0], c.cfg.MaxBody)
 	if c.s.body = body; err != nil {
 		return refusedRead(err)
 	}
-	req := &c.s.req
-	known := []byte("{}")
+	known, f := c.passKnown(body)
+	if f == nil {
+		if err := c.s.req.Parse(known); err != nil {
+			f = refusedByBody(err)
+		}
+	}
+	if f == nil {
+		f = c.passFields()
+	}
+	if f != nil {
+		if !r.Custom {
+			return f
+		}
+		c.form = nil
+		if err := c.s.req.Parse([]byte("{}")); err != nil {
+			return refusedByBody(err)
+		}
+	}
+	return c.readLabels()
+}
+
+// passKnown is what of a body can be read as an object.
+func (c *call) passKnown(body []byte) ([]byte, *failure) {
 	if boundary, ok := isForm(string(c.ctx.Request.Header.ContentType())); ok {
 		form, err := readForm(boundary, body)
-		if err != nil {
-			return fail(badField, err.Error())
+		switch {
+		case err != nil:
+			return nil, fail(badField, err.Error())
+		case form.twice("model"):
+			return nil, fail(badField, "the field model is there twice").about("model")
 		}
-		if form.twice("model") {
-			return fail(badField, "the field model is there twice").about("model")
-		}
-		c.form, known = form, form.json
-	} else if trimmed := bytes.TrimSpace(body); wire.IsObject(trimmed) {
-		known = trimmed
+		c.form = form
+		return form.json, nil
 	}
-	if err := req.Parse(known); err != nil {
-		return refusedByBody(err)
+	if trimmed := bytes.TrimSpace(body); wire.IsObject(trimmed) {
+		return trimmed, nil
 	}
+	return []byte("{}"), nil
+}
+
+// passFields reads the few fields that a route's access and price depend on.
+func (c *call) passFields() *failure {
+	req := &c.s.req
+	var err error
 	if c.asked, err = req.Text(wire.Model); err != nil {
 		return refusedByBody(err)
 	}
 	if c.stream, err = req.Flag(wire.Stream); err != nil {
 		return refusedByBody(err)
 	}
+	if _, err = req.Text(wire.User); err != nil {
+		return refusedByBody(err)
+	}
+	for _, f := range [...]wire.Field{wire.Metadata, wire.LitellmMetadata} {
+		if raw := req.Get(f); !wire.Null(raw) && !wire.IsObject(raw) {
+			return fail(badField, f.Name()+" must be an object").about(f.Name())
+		}
+	}
 	c.output = passOutput(req)
-	return c.readLabels()
+	return nil
 }
 
 // passOutput is the output cap of a request of any wire.
@@ -241,9 +283,16 @@ const noModel = "\x00"
 // it goes out with.
 func (c *call) passPermit(r *PassRoute, tail *tailOf) (*models.Deployment, *failure) {
 	d := &r.Deployment
+	if refused := policy.Customer(c.snap, c.endUser); refused != nil {
+		return nil, refusedByPolicy(refused)
+	}
 	if r.Custom {
-		c.asked = ""
+		c.asked, c.group = "", r.Prefix
+		c.match = keyring.Match{Group: r.Prefix, Deployments: []*models.Deployment{d}}
 		return d, nil
+	}
+	if c.cfg.EnforceUser && c.endUser == "" {
+		return nil, fail(missingField, "the field user is missing").about("user")
 	}
 	if tail.model != "" {
 		c.asked = tail.model
@@ -281,70 +330,6 @@ func (c *call) passPermit(r *PassRoute, tail *tailOf) (*models.Deployment, *fail
 	return own, nil
 }
 
-// passDefaults are the deployments that provider routes use for models that nobody configured: the credentials of the
-// environment. Vertex has one for each location that a path names.
-type passDefaults struct {
-	mu   sync.Mutex
-	made map[string]*models.Deployment
-}
-
-// vertexPlace is the location in a Vertex path.
-//
-//nolint:gochecknoglobals // compiled once, never written
-var vertexPlace = regexp.MustCompile(`/locations/([a-z0-9-]{2,32})/`)
-
-// maxPlaces bounds the locations that callers can make us know.
-const maxPlaces = 128
-
-func (p *passDefaults) find(r *PassRoute, tail *tailOf, defaults map[string]models.Deployment) (*models.Deployment, *failure) {
-	from, ok := defaults[r.Deployment.Provider]
-	if !ok {
-		return nil, fail(routeUnsupported, "no credential of "+r.Deployment.Provider+" is configured for "+r.Prefix)
-	}
-	id, place := r.Deployment.ID, ""
-	if r.Deployment.Provider == gemini.Vertex {
-		if m := vertexPlace.FindStringSubmatch(tail.path); m != nil {
-			place = m[1]
-			id += "-" + place
-		}
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if d := p.made[id]; d != nil && sameCredential(d, &from) {
-		return d, nil
-	}
-	if len(p.made) >= maxPlaces {
-		return nil, fail(noRoute, "there are too many locations in use")
-	}
-	if p.made == nil {
-		p.made = map[string]*models.Deployment{}
-	}
-	d := from
-	d.ID, d.ModelName, d.Model = id, r.Prefix, "*"
-	if place != "" {
-		params := map[string]any{}
-		for name, v := range from.Params {
-			params[name] = v
-		}
-		params["vertex_location"] = place
-		d.Params = params
-	}
-	p.made[id] = &d
-	return &d, nil
-}
-
-func sameCredential(a, b *models.Deployment) bool {
-	if a.APIKey.Reveal() != b.APIKey.Reveal() || a.APIBase != b.APIBase || len(a.Secrets) != len(b.Secrets) {
-		return false
-	}
-	for name, s := range a.Secrets {
-		if other := b.Secrets[name]; s.Reveal() != other.Reveal() {
-			return false
-		}
-	}
-	return true
-}
-
 // passSend makes the one attempt and relays the answer as it is.
 func (c *call) passSend(r *PassRoute, d *models.Deployment, tail tailOf) *failure {
 	c.deadline = c.start.Add(orDuration(c.timeout, c.cfg.Timeout))
@@ -371,21 +356,41 @@ func (c *call) passSend(r *PassRoute, d *models.Deployment, tail tailOf) *failur
 	}
 	c.sent.resp, c.sent.first = resp, c.p.Now()
 	status := resp.Status()
-	if status == http.StatusUnauthorized || status == http.StatusForbidden {
+	if !r.Custom && (status == http.StatusUnauthorized || status == http.StatusForbidden) { // our credential, not the client's key
 		refusal := provider.ReadRefusal(resp)
 		c.closeResponse()
 		return c.failed(asFailure(c.refusal(refusal).Err))
 	}
 	c.passHead(status)
 	sniff := newSniffer(string(resp.Header.ContentType()))
-	c.relayRaw(sniff.Write, func(stream.End) ending {
+	finish := func(stream.End) ending {
 		e := sniff.ending(&resp.Header)
 		if status >= http.StatusBadRequest {
 			e.status, e.httpStatus, e.code = spend.StatusFailure, status, rows[upstreamRefused].code
 		}
 		return e
-	})
+	}
+	if status == http.StatusNoContent || status == http.StatusNotModified || c.ctx.IsHead() {
+		c.headOnly(status, finish)
+		return nil
+	}
+	c.relayRaw(sniff.Write, finish)
 	return nil
+}
+
+// headOnly ends a call whose answer has no body, whatever its header lines say.
+func (c *call) headOnly(status int, finish func(stream.End) ending) {
+	c.commonHeaders()
+	c.attemptHeaders()
+	c.providerHeaders()
+	e := finish(stream.Complete)
+	c.closeResponse()
+	e.whole = true
+	if e.status == "" {
+		e.status, e.httpStatus = spend.StatusSuccess, status
+	}
+	c.settle(e)
+	c.log(status, e.code)
 }
 
 // passHead writes the status and those headers that a provider's SDK reads.
@@ -397,142 +402,9 @@ func (c *call) passHead(status int) {
 		name := strings.ToLower(string(k))
 		switch {
 		case name == "content-disposition", name == "retry-after", name == "retry-after-ms", name == "location", name == "content-range",
+			name == "content-encoding", name == "etag", name == "last-modified", name == "accept-ranges",
 			strings.HasPrefix(name, "x-amzn-"), strings.HasPrefix(name, "x-goog-"):
 			r.Header.SetBytesKV(bytes.Clone(k), bytes.Clone(v))
 		}
 	})
 }
-
-// passRequest is the client's request with another credential, and the deployment's name for the model.
-func (c *call) passRequest(r *PassRoute, t *provider.Target, tail tailOf) *provider.Request {
-	s := c.s
-	if tail.model != "" && c.sent.model != tail.model {
-		tail.path = tail.path[:tail.from] + url.PathEscape(c.sent.model) + tail.path[tail.to:]
-	}
-	base := t.Base.Path
-	if i := strings.LastIndexByte(base, '/'); i >= 0 { // both may name the version
-		if last := base[i:]; tail.path == last || strings.HasPrefix(tail.path, last+"/") {
-			base = base[:i]
-		}
-	} else if base == "" && t.Deployment.Provider == "openai" && !strings.HasPrefix(tail.path, "/v1/") {
-		base = "/v1"
-	}
-	method := string(c.ctx.Method())
-	s.head = append(append(append(append(s.head[:0], method...), ' '), base...), tail.path...)
-	query := tail.query
-	if t.Base.Query != "" {
-		query = strings.Trim(query+"&"+t.Base.Query, "&")
-	}
-	if query != "" {
-		s.head = append(append(s.head, '?'), query...)
-	}
-	s.head = append(s.head, " HTTP/1.1\r\n"...)
-	for line := range bytes.SplitAfterSeq(t.Head, []byte("\r\n")) {
-		name, _, _ := bytes.Cut(line, []byte{':'})
-		if !strings.EqualFold(string(name), "content-type") && !strings.EqualFold(string(name), "accept") {
-			s.head = append(s.head, line...)
-		}
-	}
-	c.sent.req = provider.Request{Host: t.Host, Method: method, Head: s.head, Extra: c.passHeaders(r, t), Deadline: c.deadline}
-	if method == http.MethodGet || method == http.MethodHead {
-		return &c.sent.req
-	}
-	c.sent.req.Body, c.sent.req.Size = c.passBody()
-	return &c.sent.req
-}
-
-// passBody is the client's body: its bytes, but for the model's name and what is for the gateway alone.
-func (c *call) passBody() (parts [][]byte, size int) {
-	req := &c.s.req
-	if c.form != nil {
-		if !req.Present(wire.Model) {
-			return [][]byte{c.form.raw}, len(c.form.raw)
-		}
-		return c.form.body(c.sent.model, func(name string) bool { return name == "litellm_metadata" || name == "gatehouse" })
-	}
-	if !wire.IsObject(bytes.TrimSpace(c.s.body)) {
-		return [][]byte{c.s.body}, len(c.s.body)
-	}
-	req.Reset()
-	if req.Present(wire.Model) && c.sent.model != "" && !wire.StringIs(req.Get(wire.Model), c.sent.model) {
-		req.SetField(wire.Model, wire.AppendString(nil, c.sent.model))
-	}
-	req.DropField(wire.LitellmMetadata)
-	req.DropField(wire.Gatehouse)
-	return req.Parts()
-}
-
-// passHeaders are the client's headers that go upstream: what the body is, what the API's version is, and x-pass-*.
-func (c *call) passHeaders(r *PassRoute, t *provider.Target) []byte {
-	var out []byte
-	add := func(name string, value []byte) {
-		if more, err := provider.AppendHeader(out, name, string(value)); err == nil {
-			out = more
-		}
-	}
-	version := false
-	c.ctx.Request.Header.VisitAll(func(k, v []byte) {
-		name := strings.ToLower(string(k))
-		if rest, ok := strings.CutPrefix(name, "x-pass-"); ok && rest != "" && !hopByHop(rest) {
-			add(rest, v)
-			return
-		}
-		switch {
-		case name == "content-type" && c.form != nil && c.s.req.Present(wire.Model):
-			add("Content-Type", []byte("multipart/form-data; boundary="+quoted(c.form.boundary)))
-		case name == "content-type", name == "accept", name == "openai-beta", name == "if-none-match", name == "range",
-			strings.HasPrefix(name, "anthropic-"), strings.HasPrefix(name, "x-amzn-bedrock-"), strings.HasPrefix(name, "x-goog-api-client"):
-			version = version || name == "anthropic-version"
-			add(string(k), v)
-		case r.Forward && !hopByHop(name) && forwardable(name):
-			add(string(k), v)
-		}
-	})
-	if t.Deployment.Provider == "anthropic" && !version {
-		add("Anthropic-Version", []byte("2023-06-01"))
-	}
-	return out
-}
-
-// hopByHop are the headers of the message itself, which this hop writes.
-func hopByHop(name string) bool {
-	switch name {
-	case "host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer", "proxy-authorization",
-		"accept-encoding", "expect", "user-agent":
-		return true
-	}
-	return false
-}
-
-// forwardable says whether a header is neither a credential nor ours.
-func forwardable(name string) bool {
-	switch name {
-	case "authorization", "cookie", "api-key", "x-api-key", "x-goog-api-key", "ocp-apim-subscription-key":
-		return false
-	}
-	return !strings.HasPrefix(name, "x-litellm-") && !strings.HasPrefix(name, "x-gatehouse-") && !strings.HasPrefix(name, "x-forwarded-")
-}
-
-// awsError is AWS's name for a failure.
-func (f *failure) awsError() string {
-	switch {
-	case f.status == http.StatusUnauthorized:
-		return "UnrecognizedClientException"
-	case f.status == http.StatusForbidden:
-		return "AccessDeniedException"
-	case f.status == http.StatusNotFound:
-		return "ResourceNotFoundException"
-	case f.status == http.StatusTooManyRequests:
-		return "ThrottlingException"
-	case f.status == http.StatusRequestTimeout:
-		return "ModelTimeoutException"
-	case f.status < http.StatusInternalServerError:
-		return "ValidationException"
-	case f.status == http.StatusServiceUnavailable:
-		return "ServiceUnavailableException"
-	}
-	return "InternalServerException"
-}
-
-// newOpen is the caller of routes that need no key.
-func newOpen() *keyring.Grant { return keyring.NewMaster("no-key") }

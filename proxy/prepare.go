@@ -295,9 +295,10 @@ func (c *call) extraHead() []byte {
 		add("OpenAI-Organization", c.head.organization)
 	}
 	if c.cfg.ForwardHeaders {
+		secret, named := string(c.presented()), connectionNames(h)
 		h.VisitAll(func(k, v []byte) {
-			if forwarded(string(k)) {
-				add(string(k), v)
+			if name := string(k); forwarded(name) && name != c.cfg.KeyHeader && !named[strings.ToLower(name)] && !holds(string(v), secret) {
+				add(name, v)
 			}
 		})
 	}

@@ -191,9 +191,13 @@ func New(d Deps) (*Plane, error) {
 	if d.Seal == nil {
 		d.Seal = newProcessSealer()
 	}
+	open, err := newOpen()
+	if err != nil {
+		return nil, err
+	}
 	p := &Plane{
 		Deps: d, client: provider.NewClient(d.Now, d.TLS), watcher: stream.NewWatcher(stream.PollEvery),
-		master: keyring.NewMaster(masterAlias), open: newOpen(),
+		master: keyring.NewMaster(masterAlias), open: open,
 	}
 	p.transport = p.client
 	p.fetcher = provider.NewFetcher(checked, d.TLS)
@@ -210,6 +214,8 @@ func New(d Deps) (*Plane, error) {
 func providers(d *models.Deployment) provider.Provider {
 	compatible := strings.Contains(d.APIBase, "/openai") || strings.Contains(d.APIBase, "/compatibility/")
 	switch name := d.Provider; {
+	case name == PassProvider:
+		return openai.New("custom_openai") // only its address and headers count
 	case name == anthropic.Name:
 		return anthropic.New()
 	case compatible:

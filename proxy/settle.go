@@ -153,8 +153,10 @@ func (c *call) settle(e ending) bill {
 	}
 	c.whose(rec)
 	rec.Usage, rec.Lines, rec.CostNano, rec.PriceVersion = b.usage, b.lines, b.cost, b.version
-	rec.UsageEstimated, rec.Unpriced = b.estimated, b.unpriced
-	rec.PromptSaved = b.prompt
+	rec.UsageEstimated, rec.PromptSaved = b.estimated, b.prompt
+	if rec.Unpriced = b.unpriced && (c.op != provider.PassThrough || e.status == spend.StatusSuccess); rec.Unpriced && c.op == provider.PassThrough {
+		rec.Metadata = withReason(rec.Metadata)
+	}
 	c.noteHit(rec, b)
 	rec.Status, rec.HTTPStatus, rec.ErrorCode = e.status, e.httpStatus, e.code
 	rec.End = now
@@ -254,4 +256,14 @@ func (c *call) took() (total, own time.Duration) {
 		own -= c.sent.first.Sub(c.sent.at)
 	}
 	return total, max(own, 0)
+}
+
+// withReason says in a record's metadata why a pass-through call cost nothing: its route has no price (proxy.md §1.2).
+func withReason(metadata []byte) []byte {
+	var o wire.Object
+	if o.Parse(orBytes(metadata, []byte("{}"))) != nil {
+		return metadata
+	}
+	o.Set("reason", []byte(`"unpriced_route"`))
+	return o.Append(nil)
 }

@@ -56,6 +56,8 @@ type General struct {
 	ImageModel          string
 	ModerationModel     string
 	UserHeaderName      string
+	PassEndpoints       []PassEndpoint               // pass_through_endpoints
+	PassDefaults        map[string]models.Deployment // by provider: the environment's credentials
 }
 
 // TokenLimitType is what a tpm limit counts.

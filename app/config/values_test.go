@@ -211,7 +211,8 @@ func TestConfigPrintsNoSecret(t *testing.T) {
 	c := good(t, `environment_variables: {X: canary-env}
 model_list:
   - {model_name: m, litellm_params: {model: openai/x, api_key: canary-key, aws_session_token: canary-token, extra_headers: {A: canary-header}}}
-general_settings: {master_key: sk-canary-master-key, database_url: "postgres://u:canary-db@h/d", custom_auth: "https://h/canary-hook", alert_to_webhook_url: {x: "https://canary-hook"}}
+general_settings: {master_key: sk-canary-master-key, database_url: "postgres://u:canary-db@h/d", custom_auth: "https://h/canary-hook", alert_to_webhook_url: {x: "https://canary-hook"},
+  pass_through_endpoints: [{path: /p, target: "https://x", headers: {Authorization: Bearer canary-pass}}]}
 gatehouse: {session_secret: canary-session}
 router_settings: {redis_host: h, redis_password: canary-redis}
 `, "GENERIC_CLIENT_ID=a", "GENERIC_CLIENT_SECRET=canary-sso", "GENERIC_AUTHORIZATION_ENDPOINT=https://a", "GENERIC_TOKEN_ENDPOINT=https://a", "GENERIC_USERINFO_ENDPOINT=https://a",

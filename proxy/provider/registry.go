@@ -126,14 +126,13 @@ func (t *Target) params(d *models.Deployment) error {
 		}
 		t.Defaults = append(t.Defaults, Param{name, raw})
 	}
-	headers, _ := d.Params["extra_headers"].(map[string]any)
+	headers := d.ExtraHeaders()
 	var err error
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		value, ok := headers[name].(string)
-		if !ok || !token(name) {
-			return fmt.Errorf("litellm_params.extra_headers: %q is no header with text", name)
+		if !token(name) {
+			return fmt.Errorf("litellm_params.extra_headers: %q is no header that can be set", name)
 		}
-		if t.Head, err = AppendHeader(t.Head, name, value); err != nil {
+		if t.Head, err = AppendHeader(t.Head, name, headers[name].Reveal()); err != nil {
 			return fmt.Errorf("litellm_params.extra_headers: %w", err)
 		}
 	}
