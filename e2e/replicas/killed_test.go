@@ -26,6 +26,7 @@ func TestKilledWithFiftyStreams(t *testing.T) {
 }
 
 func killed(t *testing.T, restarted bool) {
+	t.Helper()
 	provider := testkit.NewProvider(t)
 	gate := make(chan struct{})
 	provider.Choose(func(r testkit.Request) *testkit.Reply {

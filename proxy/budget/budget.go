@@ -1,9 +1,8 @@
 // Package budget keeps what each scope may still spend. A call reserves what it is expected to cost before it is sent,
 // on every scope it is counted in or on none, and settles once for what it did cost. Money is int64 nano-USD.
 //
-// One process that owns its database alone has the whole rest of each budget as its balance. The places that would change
-// for several processes sharing a budget are account.balance, which would be what the database lent this process, and the
-// refusal in Reserve, before which more would be asked for (contract: reliability.md §11).
+// One process that owns its database alone has the whole rest of each budget as its balance. Replicas that share one have
+// what the database lent them (share.go, banker.go; docs/adr/0001-budget-slices.md).
 package budget
 
 import (

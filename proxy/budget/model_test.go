@@ -41,6 +41,10 @@ type modelBank struct {
 	before, after       bool // the next operation fails so
 }
 
+func newModelBank() *modelBank {
+	return &modelBank{slices: map[string]*modelSlice{}, live: map[string]bool{}, calls: map[string]bool{}}
+}
+
 func (b *modelBank) Slice(_ context.Context, replica string, asks []models.SliceAsk) ([]models.SliceGot, models.Time, error) {
 	if b.before {
 		return nil, models.Time{}, errFault
@@ -138,43 +142,70 @@ type world struct {
 	spent    models.Nano
 }
 
-func (w *world) start(r *modelReplica) {
-	r.l = New(Options{Now: func() time.Time { return w.now }, Bank: w.bank, Replica: r.name})
+func (w *world) start(r *modelReplica) { r.start(w.bank, func() time.Time { return w.now }) }
+
+func (r *modelReplica) start(b *modelBank, now func() time.Time) {
+	r.l = &Ledger{opt: Options{Now: now, Bank: b, Replica: r.name}} // New, without the queue that nobody reads here
+	r.l.banker = newBanker(r.l, &r.l.opt)
 	a := r.l.account(modelName)
-	a.start, a.spent = w.bank.window, w.bank.spent
-	w.bank.live[r.name] = true
-	r.l.Lease(w.now.Add(time.Hour*1000), false)
+	a.start, a.spent = b.window, b.spent
+	b.live[r.name] = true
+	r.l.Lease(now().Add(time.Hour*1000), false)
 }
 
-func (w *world) asks() ([]Want, Ask) {
-	est := models.Nano(rapid.SampledFrom([]int64{1, 7, 60, 150, 400}).Draw(w.t, "est"))
-	return []Want{{Scope: modelName, Cap: keyring.Cap{N: int64(modelCap), Set: true}}}, Ask{Pricing: Priced, Est: est}
-}
-
-// reserve is Reserve up to where it would wait; then it leaves its need with the banker.
-func (w *world) reserve(r *modelReplica) {
-	wants, ask := w.asks()
+// try is Reserve up to where it would wait; then it leaves its need with the banker. nil: the call was not admitted.
+func (r *modelReplica) try(limit, est models.Nano) *Hold {
+	ask := Ask{Pricing: Priced, Est: est}
 	a := r.l.account(modelName)
-	h := &Hold{ledger: r.l, parts: []part{{account: a, limit: wants[0].Cap}}}
+	h := &Hold{ledger: r.l, parts: []part{{account: a, limit: keyring.Cap{N: int64(limit), Set: true}}}}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	h.parts[0].window, h.parts[0].epoch = a.start, a.epoch
 	short, est, err := h.short([]uint8{0}, &ask)
 	if err != nil {
-		return
+		return nil
 	}
 	if len(short) > 0 {
 		r.l.banker.want(a, func(n *need) { n.waiters = append(n.waiters, &waiter{est: est, done: make(chan error, 8)}) })
-		return
+		return nil
 	}
 	if a.free(0) < ask.Est { // a firm call would now pass the cap by its own excess: another test
-		return
+		return nil
 	}
 	if h.admit(&ask) >= 0 {
+		return nil
+	}
+	return h
+}
+
+// end settles a call; it waits in the journal to be booked.
+func (r *modelReplica) end(c *modelCall) {
+	c.hold.Settle(c.actual)
+	c.charge = c.hold.Charges(nil)[0]
+	r.journal = append(r.journal, c)
+}
+
+// write books the oldest settled call. With its answer lost it stays in the journal and comes again.
+func (r *modelReplica) write(b *modelBank, lost bool) {
+	c := r.journal[0]
+	b.book(c)
+	if lost {
 		return
 	}
-	w.admitted++
-	r.open = append(r.open, &modelCall{id: fmt.Sprint(w.admitted), hold: h})
+	r.journal = r.journal[1:]
+	if r.l != nil {
+		call := models.Spend{Scopes: []models.ScopeCharge{c.charge}}
+		call.Row.Spend = c.actual
+		r.l.Booked([]models.Spend{call}, []models.Counter{{Scope: modelName, WindowStart: models.FromMicros(b.window), Spent: b.spent}})
+	}
+}
+
+func (w *world) reserve(r *modelReplica) {
+	est := models.Nano(rapid.SampledFrom([]int64{1, 7, 60, 150, 400}).Draw(w.t, "est"))
+	if h := r.try(modelCap, est); h != nil {
+		w.admitted++
+		r.open = append(r.open, &modelCall{id: fmt.Sprint(w.admitted), hold: h})
+	}
 }
 
 func (w *world) settle(r *modelReplica) {
@@ -192,27 +223,13 @@ func (w *world) settle(r *modelReplica) {
 }
 
 func (w *world) finish(r *modelReplica, c *modelCall) {
-	c.hold.Settle(c.actual)
-	c.charge = c.hold.Charges(nil)[0]
 	w.spent += c.actual
-	r.journal = append(r.journal, c)
+	r.end(c)
 }
 
-// write books the oldest settled call. With its answer lost it stays in the journal and comes again.
 func (w *world) write(r *modelReplica) {
-	if len(r.journal) == 0 {
-		return
-	}
-	c := r.journal[0]
-	w.bank.book(c)
-	if rapid.IntRange(0, 3).Draw(w.t, "lost") == 0 {
-		return
-	}
-	r.journal = r.journal[1:]
-	if r.l != nil {
-		call := models.Spend{Scopes: []models.ScopeCharge{c.charge}}
-		call.Row.Spend = c.actual
-		r.l.Booked([]models.Spend{call}, []models.Counter{{Scope: modelName, WindowStart: models.FromMicros(w.bank.window), Spent: w.bank.spent}})
+	if len(r.journal) > 0 {
+		r.write(w.bank, rapid.IntRange(0, 3).Draw(w.t, "lost") == 0)
 	}
 }
 
@@ -228,31 +245,60 @@ func (w *world) once(r *modelReplica) {
 	w.bank.before, w.bank.after = false, false
 }
 
-// giveUp is the sweep of the others.
-func (w *world) giveUp(r *modelReplica) {
-	if !w.bank.live[r.name] {
-		return
+// giveUp is the sweep of the others; false: it had been.
+func (b *modelBank) giveUp(name string) bool {
+	if !b.live[name] {
+		return false
 	}
-	delete(w.bank.live, r.name)
-	if s := w.bank.slices[r.name]; s != nil && !s.lost {
+	delete(b.live, name)
+	if s := b.slices[name]; s != nil && !s.lost {
 		s.lost = true
-		w.bank.sliced -= s.balance
-		w.bank.lost += s.balance
+		b.sliced -= s.balance
+		b.lost += s.balance
+	}
+	return true
+}
+
+// beat gives a replica that was given up what it had; false: it was not.
+func (b *modelBank) beat(name string) bool {
+	if b.live[name] {
+		return false
+	}
+	b.live[name] = true
+	if s := b.slices[name]; s != nil && s.lost {
+		s.lost = false
+		b.lost -= s.balance
+		b.sliced += s.balance
+	}
+	return true
+}
+
+// leave gives back all that a replica had, as at its start.
+func (b *modelBank) leave(name string) {
+	if s := b.slices[name]; s != nil {
+		if s.lost {
+			b.lost -= s.balance
+		} else {
+			b.sliced -= s.balance
+		}
+		delete(b.slices, name)
 	}
 }
 
+// roll turns the window.
+func (b *modelBank) roll() {
+	b.window++
+	b.spent, b.sliced, b.lost = 0, 0, 0
+	clear(b.slices)
+}
+
+func (w *world) giveUp(r *modelReplica) { w.bank.giveUp(r.name) }
+
 // beat brings a replica back that was given up and had not died.
 func (w *world) beat(r *modelReplica) {
-	if w.bank.live[r.name] {
-		return
+	if w.bank.beat(r.name) {
+		r.l.Lease(w.now.Add(time.Hour*1000), true)
 	}
-	w.bank.live[r.name] = true
-	if s := w.bank.slices[r.name]; s != nil && s.lost {
-		s.lost = false
-		w.bank.lost -= s.balance
-		w.bank.sliced += s.balance
-	}
-	r.l.Lease(w.now.Add(time.Hour*1000), true)
 }
 
 // restart is a crash and a start: the journal is booked, open calls at a floor of nothing, and the old slices go back.
@@ -262,23 +308,13 @@ func (w *world) restart(r *modelReplica) {
 	for len(r.journal) > 0 {
 		w.write(r)
 	}
-	if s := w.bank.slices[r.name]; s != nil {
-		if s.lost {
-			w.bank.lost -= s.balance
-		} else {
-			w.bank.sliced -= s.balance
-		}
-		delete(w.bank.slices, r.name)
-	}
+	w.bank.leave(r.name)
 	w.start(r)
 }
 
 // roll turns the window in the database, as the sweep of resets does; replicas learn of it when they ask.
 func (w *world) roll() {
-	b := w.bank
-	b.window++
-	b.spent, b.sliced, b.lost = 0, 0, 0
-	clear(b.slices)
+	w.bank.roll()
 	for _, r := range w.replicas {
 		r.l.News("set " + modelName)
 	}
@@ -286,11 +322,17 @@ func (w *world) roll() {
 
 // check is the invariant.
 func (w *world) check(*rapid.T) {
-	b := w.bank
+	if err := invariant(w.bank, w.replicas, modelCap); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// invariant is the one of docs/adr/0001-budget-slices.md.
+func invariant(b *modelBank, replicas []*modelReplica, limit models.Nano) error {
 	var sliced, lost models.Nano
 	for _, s := range b.slices {
 		if s.balance < 0 {
-			w.t.Fatalf("a slice is overdrawn: %+v", s)
+			return fmt.Errorf("a slice is overdrawn: %+v", s)
 		}
 		if s.lost {
 			lost += s.balance
@@ -299,12 +341,12 @@ func (w *world) check(*rapid.T) {
 		}
 	}
 	if b.sliced != sliced || b.lost != lost {
-		w.t.Fatalf("lent %d, the slices say %d; lost %d, they say %d", b.sliced, sliced, b.lost, lost)
+		return fmt.Errorf("lent %d, the slices say %d; lost %d, they say %d", b.sliced, sliced, b.lost, lost)
 	}
-	if b.spent+b.sliced+b.lost > modelCap {
-		w.t.Fatalf("spent %d + lent %d + lost %d > %d", b.spent, b.sliced, b.lost, modelCap)
+	if b.spent+b.sliced+b.lost > limit {
+		return fmt.Errorf("spent %d + lent %d + lost %d > %d", b.spent, b.sliced, b.lost, limit)
 	}
-	for _, r := range w.replicas {
+	for _, r := range replicas {
 		a := r.l.account(modelName)
 		s := b.slices[r.name]
 		if s == nil || a.slice.id != s.id {
@@ -317,18 +359,19 @@ func (w *world) check(*rapid.T) {
 			}
 		}
 		if a.slice.balance+unwritten > s.balance {
-			w.t.Fatalf("%s believes in %d + %d, the database in %d", r.name, a.slice.balance, unwritten, s.balance)
+			return fmt.Errorf("%s believes in %d + %d, the database in %d", r.name, a.slice.balance, unwritten, s.balance)
 		}
 		if a.held > a.slice.balance {
-			w.t.Fatalf("%s holds %d of %d", r.name, a.held, a.slice.balance)
+			return fmt.Errorf("%s holds %d of %d", r.name, a.held, a.slice.balance)
 		}
 	}
+	return nil
 }
 
 func TestTheCapHoldsInAnyOrder(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		w := &world{t: t, now: time.Unix(1_000_000, 0), bank: &modelBank{slices: map[string]*modelSlice{}, live: map[string]bool{}, calls: map[string]bool{}}}
+		w := &world{t: t, now: time.Unix(1_000_000, 0), bank: newModelBank()}
 		for _, name := range []string{"a", "b", "c"} {
 			r := &modelReplica{name: name}
 			w.replicas = append(w.replicas, r)
