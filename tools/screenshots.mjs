@@ -28,6 +28,7 @@ async function prepare() {
   await gate.admin('/key/generate', { key_alias: 'old-laptop', user_id: 'jonas', blocked: true });
   await gate.admin('/budget/new', { budget_id: 'small', max_budget: 5, budget_duration: '30d' });
   await gate.admin('/model/new', { model_name: 'stored-model', litellm_params: { model: 'openai/gpt-5', api_base: `${gate.provider}/v1`, api_key: 'sk-upstream' } });
+  gate.link = (await gate.admin('/invitation/new', { user_id: 'li' })).id;
   await gate.server.stop('SIGTERM');
   execFileSync('go', ['run', './tools/demo', `sqlite:${join(gate.data, 'data', 'gatehouse.db')}`], { cwd: root, stdio: 'inherit' });
   await gate.run();
@@ -72,6 +73,12 @@ async function everything(browser, gate, folder) {
   mkdirSync(folder, { recursive: true });
   const views = [{ name: 'light' }, { name: 'dark', dark: true }, { name: 'phone', width: 390 }, { name: 'zh', locale: 'zh-CN' }];
   for (const view of views) {
+    const visitor = await Visitor.open(browser, gate.url, { width: 1440, ...view });
+    for (const path of ['/login', `/ui/onboarding?id=${gate.link}`, '/ui/onboarding?id=nothing']) {
+      await visitor.page.goto(path);
+      await visitor.page.screenshot({ path: join(folder, `${path.replace(gate.link, 'link').replace(/[^a-z]+/g, '-').replace(/^-|-$/g, '')}-${view.name}.png`), fullPage: true });
+    }
+    await visitor.context.close();
     const { page, context } = await open(browser, gate, { width: 1440, ...view });
     await page.goto('/ui/keys');
     const key = (await page.locator('tr[id^=key-]').first().getAttribute('id')).slice(4);
@@ -86,6 +93,9 @@ async function everything(browser, gate, folder) {
       await page.goto(path);
       await page.screenshot({ path: join(folder, `${path.replace(key, 'key').replace(/[^a-z]+/g, '-').replace(/^-|-$/g, '')}-${view.name}.png`), fullPage: true });
     }
+    await page.goto('/ui/keys');
+    await page.keyboard.press('?');
+    await page.screenshot({ path: join(folder, `help-${view.name}.png`) });
     await page.goto('/ui/logs');
     const row = page.locator('#list a[href*="log="]').filter({ visible: true }).first();
     if (await row.count()) {

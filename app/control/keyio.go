@@ -153,7 +153,7 @@ type KeyQuery struct {
 	AccessGroupID    string `query:"access_group_id"`
 
 	Search string // portal: name, last 4, owner, tag or id
-	State  string // portal: "blocked", "expired", "active"
+	State  string // portal: "blocked", "expired", "active", "attention"
 	All    bool   // portal: everything the caller sees, not only their own
 }
 

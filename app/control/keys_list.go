@@ -34,7 +34,7 @@ func (k *Keys) List(ctx context.Context, who access.Actor, q KeyQuery) (Page[Key
 		"spend", "max_budget", "created_at", "updated_at", "token", "key_alias", "expires", "last_used"); err != nil {
 		return Page[KeyView]{}, err
 	}
-	f, err := keyFilter(who, scope, q)
+	f, err := k.keyFilter(who, scope, q)
 	if err != nil {
 		return Page[KeyView]{}, err
 	}
@@ -52,7 +52,7 @@ func (k *Keys) List(ctx context.Context, who access.Actor, q KeyQuery) (Page[Key
 	return out, err
 }
 
-func keyFilter(who access.Actor, scope access.Filter, q KeyQuery) (store.KeyFilter, error) {
+func (k *Keys) keyFilter(who access.Actor, scope access.Filter, q KeyQuery) (store.KeyFilter, error) {
 	hash, err := HashRef(q.Hash)
 	if err != nil {
 		return store.KeyFilter{}, err
@@ -69,8 +69,14 @@ func keyFilter(who access.Actor, scope access.Filter, q KeyQuery) (store.KeyFilt
 		f.Expired = ptr(true)
 	case "active":
 		f.Blocked, f.Expired = ptr(false), ptr(false)
+	case "attention":
+		wanting, err := k.attention(who)
+		if err != nil {
+			return f, err
+		}
+		f.Attention = &wanting
 	default:
-		return f, fault.BadField("state", "Invalid state: must be blocked, expired or active")
+		return f, fault.BadField("state", "Invalid state: must be blocked, expired, active or attention")
 	}
 	if who.SeesAll() {
 		return f, nil

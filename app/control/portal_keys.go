@@ -30,13 +30,35 @@ func (k *Keys) Attention(ctx context.Context, who access.Actor, most int) ([]Key
 	return k.keyViews(ctx, k.Store, keys)
 }
 
-// AttentionCount is how many keys Attention would list without an end.
-func (k *Keys) AttentionCount(ctx context.Context, who access.Actor) (int64, error) {
+// AttentionCount is how many keys Attention would list without an end, by what they want an answer for.
+func (k *Keys) AttentionCount(ctx context.Context, who access.Actor) (out AttentionCount, err error) {
 	a, err := k.attention(who)
 	if err != nil {
-		return 0, err
+		return out, err
 	}
-	return k.Store.CountKeysNeedingAttention(ctx, a)
+	counts, err := k.Store.CountKeysNeedingAttention(ctx, a)
+	for _, c := range counts {
+		switch c.RankOf {
+		case store.AttentionOverBudget:
+			out.OverBudget = c.Keys
+		case store.AttentionBlocked:
+			out.Blocked = c.Keys
+		case store.AttentionExpired:
+			out.Expired = c.Keys
+		case store.AttentionExpiring:
+			out.Expiring = c.Keys
+		case store.AttentionNearBudget:
+			out.NearBudget = c.Keys
+		case store.AttentionUnused:
+			out.Unused = c.Keys
+		}
+	}
+	return out, err
+}
+
+// AttentionCount is how many keys want an answer, each counted for the most pressing thing.
+type AttentionCount struct {
+	OverBudget, Blocked, Expired, Expiring, NearBudget, Unused int64
 }
 
 func (k *Keys) attention(who access.Actor) (store.Attention, error) {

@@ -172,6 +172,21 @@ func (s *Spend) Recent(ctx context.Context, who access.Actor, since time.Time, f
 	return out, err
 }
 
+// KeyRecent counts the calls of one key since a moment, up to where counting stops; known is false where calls are not kept.
+func (s *Spend) KeyRecent(ctx context.Context, who access.Actor, key *models.Key, since time.Time) (calls int64, known bool, err error) {
+	if err := access.Check(who, access.KeyInfo, access.Key(key)); err != nil {
+		return 0, false, err
+	}
+	if s.policy().General.NoSpendLogs {
+		return 0, false, nil
+	}
+	found, _, err := s.Store.CallsByProvider(ctx, store.Scope{KeyIDs: []string{key.ID}}, models.At(since), recentMost)
+	for _, c := range found {
+		calls += c.Requests
+	}
+	return calls, true, err
+}
+
 // TagNames lists the tags of calls that the caller sees, sorted.
 func (s *Spend) TagNames(ctx context.Context, who access.Actor) ([]string, error) {
 	if err := s.gate(ctx, who, access.SpendRead); err != nil {

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -44,11 +45,21 @@ func auditActor(l i18n.Locale, r *models.AuditRow, names *control.AuditNames) ui
 // auditWords is what was done, in words: "changed", "tried and may not: delete".
 func auditWords(l i18n.Locale, r *models.AuditRow) string {
 	words := actionWords(l, r.Action)
+	if strings.HasSuffix(r.Action, ".write") { // one action for all that is done to such a thing
+		switch {
+		case noValues(r.Before) && !noValues(r.After):
+			words = l.DidCreate()
+		case noValues(r.After) && !noValues(r.Before):
+			words = l.DidDelete()
+		}
+	}
 	if r.Outcome == "refused" {
 		return l.WasRefused(words)
 	}
 	return words
 }
+
+func noValues(values models.JSON) bool { return len(valuesOf(values)) == 0 }
 
 func actionWords(l i18n.Locale, action string) string {
 	_, verb, _ := strings.Cut(action, ".")
@@ -98,7 +109,7 @@ func kindName(l i18n.Locale, noun string) string {
 	case "invitation":
 		return l.InvitationLink()
 	case "session":
-		return l.Sessions()
+		return l.SessionLabel()
 	case "settings":
 		return l.Settings()
 	}
@@ -224,7 +235,7 @@ func (h *Handlers) auditList(c *fiber.Ctx) error {
 func (h *Handlers) auditFilters(l i18n.Locale, s list, q control.AuditQuery, v *audit.List) {
 	at := s.query.Get("range")
 	v.Ranges = []ui.Option{
-		{Label: l.All(), Selected: at == ""},
+		{Label: l.TimeAll(), Selected: at == ""},
 		{Value: "24h", Label: l.LastHours(24), Selected: at == "24h"},
 		{Value: "7d", Label: l.LastDays(7), Selected: at == "7d"},
 		{Value: "30d", Label: l.LastDays(30), Selected: at == "30d"},
@@ -288,6 +299,17 @@ func (h *Handlers) auditTarget(r *models.AuditRow, names *control.AuditNames) (n
 	case "user", "session":
 		if name = pick(names.People); names.People[r.ObjectID] != "" {
 			href = h.userURL(r.ObjectID, "")
+		} else if r.ObjectID == models.DefaultUserID {
+			name = "admin"
+		}
+	case "model":
+		for _, values := range []models.JSON{r.After, r.Before} {
+			if public := valuesOf(values)["model_name"]; public != "" && name == "" {
+				name = public
+			}
+		}
+		if name = cmp.Or(name, r.ObjectID); r.Action != string(access.ModelWrite) || !noValues(r.After) {
+			href = h.modelURL(name)
 		}
 	default:
 		name = r.ObjectID

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"net/url"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"gatehouse/models/fault"
 	"gatehouse/views/i18n"
 	"gatehouse/views/keys"
+	"gatehouse/views/layout"
 	"gatehouse/views/ui"
 )
 
@@ -30,12 +32,35 @@ type listState struct {
 	page, size            int
 }
 
-func (h *Handlers) readListState(c *fiber.Ctx) listState {
-	s := listState{q: c.Query("q"), status: c.Query("status"), team: c.Query("team_id"), sort: c.Query("sort", "-last_used")}
-	s.page, _ = strconv.Atoi(c.Query("page"))
-	s.size = h.pageSize(c, c.Query("size"))
+func (h *Handlers) readListState(c *fiber.Ctx) listState { return h.listState(c, queryOf(c)) }
+
+func (h *Handlers) listState(c *fiber.Ctx, v url.Values) listState {
+	s := listState{q: v.Get("q"), status: v.Get("status"), team: v.Get("team_id"), sort: cmp.Or(v.Get("sort"), "-last_used")}
+	s.page, _ = strconv.Atoi(v.Get("page"))
+	s.size = h.pageSize(c, v.Get("size"))
 	s.page = max(s.page, 1)
 	return s
+}
+
+// listBehind is the list of keys that a dialog stands before, as its address says; nil on every other page.
+func (h *Handlers) listBehind(c *fiber.Ctx) *listState {
+	at, err := url.Parse(c.Get("HX-Current-URL"))
+	if err != nil || at.Path != h.url("/ui/keys") {
+		return nil
+	}
+	s := h.listState(c, at.Query())
+	return &s
+}
+
+// freshList is the list behind a dialog as it is now, and the number of keys in the side bar.
+func (h *Handlers) freshList(c *fiber.Ctx, f layout.Frame) (both, error) {
+	out := both{keys.CountSwap(f.Nav.KeyCount)}
+	s := h.listBehind(c)
+	if s == nil {
+		return out, nil
+	}
+	table, err := h.keyTable(c, *s)
+	return append(out, keys.ListSwap(f, table)), err
 }
 
 // url is the list's address with some of its state changed; pairs are name, value.
@@ -75,7 +100,7 @@ func (s listState) query() control.KeyQuery {
 	}
 	q := control.KeyQuery{Page: s.page, Size: s.size, Search: s.q, TeamID: s.team, SortBy: field, SortOrder: order, All: true}
 	switch s.status {
-	case "active", "blocked", "expired":
+	case "active", "blocked", "expired", "attention":
 		q.State = s.status
 	}
 	return q
@@ -107,7 +132,7 @@ func (h *Handlers) keyListPage(c *fiber.Ctx, table keys.Table) (keys.List, error
 	option := func(value, label string) ui.Option {
 		return ui.Option{Value: value, Label: label, Selected: s.status == value}
 	}
-	list.Statuses = []ui.Option{option("", t.All()), option("active", t.StateActive()), option("blocked", t.StateBlocked()), option("expired", t.StateExpired())}
+	list.Statuses = []ui.Option{option("", t.All()), option("active", t.StateActive()), option("blocked", t.StateBlocked()), option("expired", t.StateExpired()), option("attention", t.NeedsAttention())}
 	teams, err := h.Teams.Pages(c.UserContext(), actor, control.TeamQuery{Page: 1, Size: 100, SortBy: "team_alias", SortOrder: "asc"})
 	if err != nil && !fault.Is(err, fault.Unauthenticated) {
 		return list, err
@@ -149,8 +174,30 @@ func (h *Handlers) keyListStats(c *fiber.Ctx) ([]ui.Stat, error) {
 		{Label: l.SpendThisMonth(), Value: l.Money(int64(spent))},
 		{Label: l.ProjectedBy(l.Day(last)), Value: l.MoneyShort(projected), Note: l.AtThisPace()},
 		calls[0],
-		{Label: l.NeedsAttention(), Value: l.KeyCount(wanting)},
+		h.wanting(l, wanting),
 	}, nil
+}
+
+// wanting counts the keys that need attention, names what for, and leads to them.
+func (h *Handlers) wanting(l i18n.Locale, counts control.AttentionCount) ui.Stat {
+	var all int64
+	var parts []string
+	for _, c := range []struct {
+		keys int64
+		say  func(int64) string
+	}{
+		{counts.OverBudget, l.CountOverBudget}, {counts.NearBudget, l.CountNearLimit}, {counts.Blocked, l.CountBlocked},
+		{counts.Expired, l.CountExpired}, {counts.Expiring, l.CountExpiring}, {counts.Unused, l.CountUnused},
+	} {
+		if all += c.keys; c.keys > 0 {
+			parts = append(parts, c.say(c.keys))
+		}
+	}
+	stat := ui.Stat{Label: l.NeedsAttention(), Value: l.KeyCount(all), Note: l.Join(parts)}
+	if all > 0 {
+		stat.Href = h.url("/ui/keys?status=attention")
+	}
+	return stat
 }
 
 func teamName(t *models.Team) string {
@@ -187,9 +234,6 @@ func (h *Handlers) keyTable(c *fiber.Ctx, s listState) (keys.Table, error) {
 	}
 	if s.page < page.Pages() {
 		t.Pager.Next = s.url(base, "page", strconv.Itoa(s.page+1))
-	}
-	for i := range page.Items {
-		t.Rows = append(t.Rows, h.keyRow(c, &page.Items[i]))
 	}
 	err = h.finishTable(c, &page, &t)
 	return t, err

@@ -156,11 +156,11 @@ func (h *Handlers) bulkDone(c *fiber.Ctx, v keys.BulkResult) error {
 	v.Page, v.Back = !web.IsPartial(c), h.url("/ui/keys")
 	part := both{keys.BulkResultPart(f, v)}
 	if web.IsPartial(c) {
-		table, err := h.keyTable(c, listState{sort: "-last_used", page: 1, size: 25})
+		fresh, err := h.freshList(c, f)
 		if err != nil {
 			return err
 		}
-		part = append(part, keys.ListSwap(f, table))
+		part = append(part, fresh...)
 	}
 	return web.Render(c, keys.BulkResultPage(f, v), part)
 }

@@ -16,6 +16,26 @@ import (
 
 const sparkDays = 14
 
+// keyRows are keys as lists show them, each with its days and the month's spend.
+func (h *Handlers) keyRows(c *fiber.Ctx, views []control.KeyView) ([]keys.Row, error) {
+	var rows []keys.Row
+	for i := range views {
+		rows = append(rows, h.keyRow(c, &views[i]))
+	}
+	return rows, h.addDays(c, h.locale(c), views, rows)
+}
+
+// keyRowAgain is one row of the list after an act on it, with its box to choose it where the list has one.
+func (h *Handlers) keyRowAgain(c *fiber.Ctx, v *control.KeyView) (keys.Row, error) {
+	rows, err := h.keyRows(c, []control.KeyView{*v})
+	if err != nil {
+		return keys.Row{}, err
+	}
+	actor, key := web.Actor(c), access.Key(&v.Key)
+	rows[0].Select = access.May(actor, access.KeyBlock, key) || access.May(actor, access.KeyUpdate, key) || access.May(actor, access.KeyDelete, key)
+	return rows[0], nil
+}
+
 // addDays fills each row's last 14 days, and the calendar month's spend of keys without a budget period, in one query.
 func (h *Handlers) addDays(c *fiber.Ctx, l i18n.Locale, views []control.KeyView, rows []keys.Row) error {
 	first := lastDays(l, sparkDays).from
@@ -55,7 +75,8 @@ func spentSince(days map[string]control.Usage, from time.Time) models.Nano {
 // finishTable adds to a page of keys what one more query knows, and the bulk actions.
 func (h *Handlers) finishTable(c *fiber.Ctx, page *control.Page[control.KeyView], t *keys.Table) error {
 	l, actor := h.locale(c), web.Actor(c)
-	if err := h.addDays(c, l, page.Items, t.Rows); err != nil {
+	var err error
+	if t.Rows, err = h.keyRows(c, page.Items); err != nil {
 		return err
 	}
 	var block, extend, remove bool // what the person may do to one row at least; the service decides row by row

@@ -44,7 +44,7 @@ func (h *Handlers) showKey(c *fiber.Ctx, v *control.KeyView, tab string, status 
 	l, actor, k := h.locale(c), web.Actor(c), &v.Key
 	base := h.keyURL(k.ID, "")
 	out := keys.Detail{
-		ID: k.ID, KeyID: k.Hash, Name: keyName(k), Short: shortName(k), State: h.state(v), Links: h.keyLinks(actor, k), Back: h.url("/ui/keys"),
+		ID: k.ID, KeyID: k.Hash, Name: keyName(k), Short: shortName(k), State: h.state(v), Links: fromKeyPage(h.keyLinks(actor, k)), Back: h.url("/ui/keys"),
 		Tabs: []ui.Tab{
 			{Label: l.Overview(), Href: base, Current: tab == ""},
 			{Label: l.Usage(), Href: base + "?tab=usage", Current: tab == "usage"},

@@ -435,7 +435,7 @@ func (h *Handlers) showCreated(c *fiber.Ctx, created *control.CreatedKey, rotate
 	shown := secret[:min(7, len(secret))] + "…" + secret[max(0, len(secret)-4):]
 	v := keys.Created{
 		Page: !web.IsPartial(c), Rotated: rotated, Name: keyName(k), Secret: secret, Shown: shown, Facts: keyFacts(l, &created.KeyView),
-		Done: h.url("/ui/keys"), Snippets: ui.Snippets(f.APIBase, h.exampleModel(c, k), shown),
+		Done: h.keyPlace(c, k.ID).back, Snippets: ui.Snippets(f.APIBase, h.exampleModel(c, k), shown),
 	}
 	for _, clamp := range created.Clamped {
 		v.Clamped = append(v.Clamped, sayClamp(l, created, clamp))
@@ -449,11 +449,11 @@ func (h *Handlers) showCreated(c *fiber.Ctx, created *control.CreatedKey, rotate
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	part := both{keys.CreatedPart(f, v)}
 	if web.IsPartial(c) {
-		table, err := h.keyTable(c, listState{sort: "-last_used", page: 1, size: 25})
+		fresh, err := h.freshList(c, f)
 		if err != nil {
 			return err
 		}
-		part = append(part, keys.ListSwap(f, table), keys.CountSwap(f.Nav.KeyCount))
+		part = append(part, fresh...)
 	}
 	return web.Render(c, keys.CreatedPage(f, v), part)
 }

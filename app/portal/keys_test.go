@@ -406,3 +406,34 @@ func TestListsAskAFixedNumberOfQuestions(t *testing.T) {
 		}
 	}
 }
+
+// A row that comes back after an act on it is the row that was there: with its box, its days and its spend.
+func TestRowAfterAnActIsWhole(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	k := r.key(dev, "whole-row", true)
+	b := r.as(admin)
+	doc := b.post("/ui/keys/"+k.Key.ID+"/block", url.Values{"reason": {"lost"}}, "HX-Request", "true").page(200)
+	if doc.Find("[data-bulk-item]").Length() != 1 {
+		t.Error("the row has lost its box")
+	}
+	if got := doc.Find(`form[action="/ui/keys/` + k.Key.ID + `/unblock"][hx-target="#key-` + k.Key.ID + `"] button`).Last(); text(got) != "Undo" {
+		t.Errorf("the notice offers %q", text(got))
+	}
+	// Begun on the key's own page, the act leads back to it.
+	b.post("/ui/keys/"+k.Key.ID+"/unblock?back=key", nil).leadsTo("/ui/keys/" + k.Key.ID)
+	if doc := b.get("/ui/keys/" + k.Key.ID + "/delete?back=key").page(200); doc.Find(`form[hx-post]`).Length() != 0 {
+		t.Error("the dialog on the key's page would swap a row that is not there")
+	}
+}
+
+func TestAttentionFilter(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	wanting, _ := r.key(dev, "blocked-one", true), r.key(dev, "fine-one", true)
+	b := r.as(admin)
+	b.post("/ui/keys/"+wanting.Key.ID+"/block", nil)
+	doc := b.get("/ui/keys?status=attention").page(200)
+	has(t, doc, "blocked-one", "1 blocked")
+	hasNot(t, doc, `tr:contains("fine-one")`)
+}

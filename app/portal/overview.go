@@ -73,8 +73,11 @@ func (h *Handlers) overviewPage(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	for i := range last.Items {
-		row := h.keyRow(c, &last.Items[i])
+	rows, err := h.keyRows(c, last.Items)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
 		v.Keys = append(v.Keys, overview.Key{
 			Name: row.Name, Short: row.Short, Href: row.Links.Open, Spend: row.Spend, LastUsed: row.LastUsed, Badge: row.State.Badge(l.Lang),
 		})
@@ -183,7 +186,7 @@ func (h *Handlers) attention(c *fiber.Ctx, l i18n.Locale) ([]overview.Attention,
 		case keys.Rotating, keys.Active:
 			a.Text = l.AttnUnused(daysSince(l.Now, lastUse(v)))
 			if access.May(actor, access.KeyDelete, access.Key(&v.Key)) {
-				a.Action, a.URL, a.Dialog = l.Delete(), h.keyURL(v.Key.ID, "/delete"), true
+				a.Action, a.URL, a.Dialog = l.Delete(), h.keyURL(v.Key.ID, "/delete"+backToOverview), true
 			}
 		}
 		out = append(out, a)

@@ -26,9 +26,7 @@ func (h *Handlers) view(c *fiber.Ctx) (layout.Frame, error) {
 		f.User.Email = web.Actor(c).Email
 		return f, nil
 	}
-	f, err := h.frame(c)
-	f.Shortcuts = chosen(c).Shortcuts == "on"
-	return f, err
+	return h.frame(c)
 }
 
 // queryOf is the request's query, its values copied.

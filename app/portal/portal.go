@@ -132,6 +132,7 @@ func localPath(c *fiber.Ctx) string {
 // frame is the frame of a signed-in person's page.
 func (h *Handlers) frame(c *fiber.Ctx) (layout.Frame, error) {
 	f, actor := h.Frame(c), web.Actor(c)
+	f.Shortcuts = chosen(c).Shortcuts != "off"
 	f.User = layout.User{Name: personName(actor), Email: actor.Email, Role: roleOf(actor), ViewOnly: actor.Role == models.RoleAdminViewer || actor.Role == models.RoleInternalViewer}
 	f.Nav = layout.Nav{Teams: len(actor.Teams) > 0, Playground: access.Role(actor, access.Playground) == nil, Admin: actor.SeesAll()}
 	keys, err := h.Keys.List(c.UserContext(), actor, control.KeyQuery{Page: 1, Size: 1, All: true})

@@ -53,7 +53,7 @@ func (h *Handlers) locale(c *fiber.Ctx) i18n.Locale {
 // preferencesForm is the part of the account page.
 func (h *Handlers) preferencesForm(c *fiber.Ctx, l i18n.Locale) account.Preferences {
 	now := chosen(c)
-	p := account.Preferences{Action: h.url("/ui/preferences"), Next: h.url("/ui/account"), Shortcuts: now.Shortcuts == "on"}
+	p := account.Preferences{Action: h.url("/ui/preferences"), Next: h.url("/ui/account"), Shortcuts: now.Shortcuts != "off"}
 	for _, lang := range i18n.All() {
 		p.Languages = append(p.Languages, ui.Option{Value: lang.Code(), Label: lang.Name(), Selected: lang == l.Lang})
 	}

@@ -12,7 +12,6 @@ import (
 	"gatehouse/models"
 	"gatehouse/models/fault"
 	"gatehouse/views/i18n"
-	"gatehouse/views/keys"
 	"gatehouse/views/teams"
 	"gatehouse/views/ui"
 )
@@ -252,11 +251,8 @@ func (h *Handlers) teamKeys(c *fiber.Ctx, l i18n.Locale, t *control.TeamInfo) (*
 		out.CreateURL = h.url("/ui/keys/new?owner=team&team_id=" + url.QueryEscape(t.Team.ID))
 	}
 	views := cut(s, t.Keys)
-	rows := make([]keys.Row, len(views))
-	for i := range views {
-		rows[i] = h.keyRow(c, &views[i])
-	}
-	if err := h.addDays(c, l, views, rows); err != nil {
+	rows, err := h.keyRows(c, views)
+	if err != nil {
 		return nil, err
 	}
 	out.Rows, out.Pager = rows, s.pager(l, "tab", "", len(rows), len(t.Keys))

@@ -256,11 +256,7 @@ func (h *Handlers) keysOfUser(c *fiber.Ctx, id string) ([]keys.Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	var rows []keys.Row
-	for i := range page.Items {
-		rows = append(rows, h.keyRow(c, &page.Items[i]))
-	}
-	return rows, nil
+	return h.keyRows(c, page.Items)
 }
 
 func (h *Handlers) userStats(c *fiber.Ctx, l i18n.Locale, u *control.UserView) []ui.Stat {
@@ -288,5 +284,5 @@ func (h *Handlers) userFacts(c *fiber.Ctx, l i18n.Locale, u *control.UserView) [
 	if u.Invited != nil {
 		facts = append(facts, ui.Fact{Term: l.InvitationLink(), Text: l.LinkValid(h.locale(c).DateTime(u.Invited.Time))})
 	}
-	return append(facts, ui.Fact{Term: l.CreatedBy(), Text: l.ByWhom(l.Date(u.User.CreatedAt.Time), orDash(u.User.CreatedBy))})
+	return append(facts, ui.Fact{Term: l.CreatedBy(), Text: l.ByWhom(l.Date(u.User.CreatedAt.Time), whoDid(u.User.CreatedBy))})
 }

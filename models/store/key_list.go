@@ -18,9 +18,10 @@ type KeyFilter struct {
 	IDs                   []string
 	Search                string // part of alias, "sk-...abcd", id, tag, or of the owner's id, email or alias
 	Blocked               *bool
-	Expired               *bool // by Options.Now
-	Personal              bool  // without a team
-	Service               bool  // without a user
+	Expired               *bool      // by Options.Now
+	Personal              bool       // without a team
+	Service               bool       // without a user
+	Attention             *Attention // only keys that need it
 }
 
 // KeyRow is a key as lists show it, with what other tables say about it.
@@ -195,6 +196,10 @@ func (s *Store) keyConditions(f KeyFilter) *where {
 		} else {
 			w.add("(k.expires_at IS NULL OR k.expires_at > ?)", now)
 		}
+	}
+	if f.Attention != nil {
+		ranked, args := f.Attention.ranked()
+		w.add("k.id IN (SELECT p.id FROM ("+ranked+") p WHERE p.rank_of < 9)", args...)
 	}
 	if f.Personal {
 		w.add("k.team_id IS NULL")

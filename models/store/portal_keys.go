@@ -15,11 +15,29 @@ type Attention struct {
 	NearShare    int64       // per cent of the budget
 }
 
-// CountKeysNeedingAttention is how many keys KeysNeedingAttention would list without a limit.
-func (s *Store) CountKeysNeedingAttention(ctx context.Context, a Attention) (count int64, err error) {
+// What a key needs attention for, the most pressing first.
+const (
+	AttentionOverBudget = iota + 1
+	AttentionBlocked
+	AttentionExpired
+	AttentionExpiring
+	AttentionNearBudget
+	AttentionUnused
+)
+
+// AttentionCount is how many keys need attention for one thing.
+type AttentionCount struct {
+	RankOf int
+	Keys   int64
+}
+
+// CountKeysNeedingAttention is how many keys KeysNeedingAttention would list without a limit, by what they need it for, the
+// most pressing first.
+func (s *Store) CountKeysNeedingAttention(ctx context.Context, a Attention) (counts []AttentionCount, err error) {
 	ranked, args := a.ranked()
-	err = s.read.WithContext(ctx).Raw("SELECT COUNT(*) FROM ("+ranked+") p WHERE p.rank_of < 9", args...).Scan(&count).Error
-	return count, fail("count keys that need attention", err)
+	err = s.read.WithContext(ctx).Raw("SELECT p.rank_of, COUNT(*) AS keys FROM ("+ranked+") p WHERE p.rank_of < 9 GROUP BY p.rank_of ORDER BY p.rank_of", args...).
+		Find(&counts).Error
+	return counts, fail("count keys that need attention", err)
 }
 
 // KeysNeedingAttention lists the keys that are over or near their budget, blocked, expired or expiring, or unused, the most

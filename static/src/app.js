@@ -6,7 +6,7 @@ import { picker } from './picker.js';
 import { palette } from './palette.js';
 import { charts } from './chart.js';
 
-const needsScript = '[data-copy],[data-copy-input],[data-copy-code],[data-copy-from],[data-download],[data-reveal],[data-open-palette],[data-bulk-all]';
+const needsScript = '[data-copy],[data-copy-input],[data-copy-code],[data-copy-from],[data-download],[data-reveal],[data-open-palette],[data-open-shortcuts],[data-bulk-all]';
 
 // ready prepares a page or a part that was swapped in.
 function ready(root) {

@@ -93,6 +93,9 @@ function dialogs() {
     opener = b;
     open(box);
   });
+  const help = (by) => { if ($('dialog[open]:not(#nav-drawer)')) return; opener = by; $('#nav-drawer')?.close(); open($('#shortcut-list')); };
+  on('click', '[data-open-shortcuts]', (e, b) => help(b.isConnected && !b.closest('dialog') ? b : null));
+  document.addEventListener('gatehouse:help', () => help(document.activeElement));
   const waiting = $('template[data-open-drawer]');
   if (waiting && $('#drawer')) {
     $('#drawer').replaceChildren(waiting.content.cloneNode(true));

@@ -71,6 +71,7 @@ export function palette() {
       g = 0;
     } else if (e.key === 'g') g = Date.now();
     else if (e.key === '/') { e.preventDefault(); ($('[data-search]') || $('[data-open-palette]'))?.[$('[data-search]') ? 'focus' : 'click'](); }
-    else if (e.key === 'c') $('[data-key-c]')?.click();
+    else if (e.key === '?') { e.preventDefault(); document.dispatchEvent(new Event('gatehouse:help')); }
+    else if (e.key === 'c') { const create = $('[data-key-c]'); if (create) create.click(); else if ('create' in document.body.dataset) location.href = local('/ui/keys/new'); }
   });
 }

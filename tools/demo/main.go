@@ -80,7 +80,7 @@ func call(random *rand.Rand, k *models.Key, id string, at time.Time) models.Spen
 		{"gpt-5-mini", "openai", 250, 2000}, {"claude-sonnet-4-5", "anthropic", 3000, 15000}, {"gemini-2.5-flash", "gemini", 300, 2500}, {"text-embedding-3-small", "openai", 20, 0},
 	}
 	m := kinds[random.IntN(len(kinds))]
-	in, out := 400+random.Int64N(9000), random.Int64N(1800)
+	in, out := 6_000+random.Int64N(130_000), random.Int64N(26_000)
 	cached := in / 2 * random.Int64N(2)
 	took := time.Duration(400+random.IntN(4000)) * time.Millisecond
 	row := models.SpendRow{
@@ -97,14 +97,22 @@ func call(random *rand.Rand, k *models.Key, id string, at time.Time) models.Spen
 	case 2, 3:
 		row.CacheHit, row.Saved, row.Spend = true, row.Spend, 0
 	}
-	scopes := []models.ScopeCharge{{Scope: models.ScopeKey(k.ID)}}
 	if k.UserID != nil {
 		row.UserID = *k.UserID
-		scopes = append(scopes, models.ScopeCharge{Scope: models.ScopeUser(*k.UserID)})
 	}
 	if k.TeamID != nil {
 		row.TeamID = *k.TeamID
-		scopes = append(scopes, models.ScopeCharge{Scope: models.ScopeTeam(*k.TeamID)})
+	}
+	year, month, _ := time.Now().UTC().Date()
+	if at.Before(time.Date(year, month, 1, 0, 0, 0, 0, time.UTC)) {
+		return models.Spend{Row: row} // a budget that began this month holds nothing of what came before
+	}
+	scopes := []models.ScopeCharge{{Scope: models.ScopeKey(k.ID)}}
+	if row.UserID != "" {
+		scopes = append(scopes, models.ScopeCharge{Scope: models.ScopeUser(row.UserID)})
+	}
+	if row.TeamID != "" {
+		scopes = append(scopes, models.ScopeCharge{Scope: models.ScopeTeam(row.TeamID)})
 	}
 	return models.Spend{Row: row, Scopes: scopes}
 }

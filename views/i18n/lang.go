@@ -88,6 +88,9 @@ func (l Lang) count(n int64, one, other, zh string) string {
 	return fmt.Sprintf(text, l.Number(n))
 }
 
+// Join strings short notes together: "1 near limit, 2 blocked", "1 个接近上限，2 个已停用".
+func (l Lang) Join(items []string) string { return strings.Join(items, l.pick(", ", "，")) }
+
 // List joins names: "a, b and c", "a、b和c".
 func (l Lang) List(items []string) string {
 	switch len(items) {

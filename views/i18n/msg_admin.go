@@ -244,6 +244,7 @@ func (l Lang) ActorAll() string     { return l.pick("Actor: All", "操作者：�
 func (l Lang) Action() string       { return l.pick("Action", "操作") }
 func (l Lang) ActionAll() string    { return l.pick("Action: All", "操作：全部") }
 func (l Lang) Target() string       { return l.pick("Target", "对象") }
+func (l Lang) TimeAll() string      { return l.pick("Time: All", "时间：全部") }
 func (l Lang) TargetAll() string    { return l.pick("Target: All", "对象：全部") }
 func (l Lang) IPAddress() string    { return l.pick("IP address", "IP 地址") }
 func (l Lang) Changes() string      { return l.pick("Changes", "变更") }

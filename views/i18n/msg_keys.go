@@ -135,6 +135,25 @@ func (l Lang) Requests24h() string { return l.pick("Requests, last 24 h", "最�
 func (l Lang) FailedShare(percent string) string {
 	return l.fill("%s failed", "失败 %s", percent)
 }
+
+// What keys need attention for, counted.
+func (l Lang) CountOverBudget(n int64) string {
+	return l.fill("%s over budget", "%s 个超出预算", l.Number(n))
+}
+func (l Lang) CountNearLimit(n int64) string {
+	return l.fill("%s near limit", "%s 个接近上限", l.Number(n))
+}
+func (l Lang) CountBlocked(n int64) string {
+	return l.fill("%s blocked", "%s 个已停用", l.Number(n))
+}
+func (l Lang) CountExpired(n int64) string {
+	return l.fill("%s expired", "%s 个已到期", l.Number(n))
+}
+func (l Lang) CountExpiring(n int64) string {
+	return l.fill("%s expiring", "%s 个即将到期", l.Number(n))
+}
+func (l Lang) CountUnused(n int64) string { return l.fill("%s unused", "%s 个未使用", l.Number(n)) }
+
 func (l Lang) NeedsAttention() string { return l.pick("Needs attention", "需要关注") }
 func (l Lang) AttentionParts(near, expiring, blocked int64) string {
 	return l.fill("%s near limit, %s expiring, %s blocked", "接近上限 %s，即将到期 %s，已停用 %s", l.Number(near), l.Number(expiring), l.Number(blocked))
@@ -356,6 +375,9 @@ func (l Lang) UsedTimes24h(n int64) string {
 
 func (l Lang) NotUsedFor(days int64) string {
 	return l.fill("Not used for %s.", "已有 %s未使用。", l.Days(days))
+}
+func (l Lang) UsedLast(when string) string {
+	return l.fill("Last used %s.", "上次使用：%s。", when)
 }
 func (l Lang) NotUsedYet() string { return l.pick("It was never used.", "从未使用过。") }
 func (l Lang) TypeToConfirm(name string) string {

@@ -241,10 +241,22 @@ func (l Lang) TimeZone() string    { return l.pick("Time zone", "时区") }
 func (l Lang) TimeZoneHelp(zone string) string {
 	return l.fill("For clock times only. Days and budgets are counted in %s.", "仅用于显示时刻。日期和预算按 %s 计算。", zone)
 }
-func (l Lang) SameAsReports() string     { return l.pick("Same as reports", "与报表相同") }
+func (l Lang) SameAsReports() string      { return l.pick("Same as reports", "与报表相同") }
+func (l Lang) KeySearchList() string      { return l.pick("Search this list", "搜索当前列表") }
+func (l Lang) KeyGoTo(page string) string { return l.fill("Go to %s", "前往%s", page) }
+func (l Lang) KeyThisHelp() string        { return l.pick("Show these shortcuts", "显示这些快捷键") }
+func (l Lang) KeyCloses() string {
+	return l.pick("Close a dialog, stop an answer", "关闭对话框，停止回答")
+}
+func (l Lang) ShortcutsAreOn() string {
+	return l.pick("Single keys can be turned off:", "可以关闭单键快捷键：")
+}
+func (l Lang) ShortcutsAreOff() string {
+	return l.pick("Single keys are turned off. Turn them on:", "单键快捷键已关闭，可在此开启：")
+}
 func (l Lang) KeyboardShortcuts() string { return l.pick("Keyboard shortcuts", "键盘快捷键") }
 func (l Lang) KeyboardShortcutsHelp() string {
-	return l.pick("/ to search, c to create a key, g k for keys, g u for usage. Ctrl K works always.", "/ 搜索，c 创建密钥，g k 密钥，g u 用量。Ctrl K 始终可用。")
+	return l.pick("/ to search, c to create a key, g k for keys, g u for usage, ? for all. Ctrl K works always.", "/ 搜索，c 创建密钥，g k 密钥，g u 用量，? 显示全部。Ctrl K 始终可用。")
 }
 func (l Lang) ChangePassword() string { return l.pick("Change password", "修改密码") }
 func (l Lang) PasswordEndsSessions() string {
