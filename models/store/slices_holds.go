@@ -77,9 +77,7 @@ func (s *Store) correct(db *gorm.DB, calls []models.Spend, fresh map[string]bool
 	if len(ids) == 0 {
 		return nil
 	}
-	var old []models.SpendRow
-	condition, list := s.anyOf("id", ids)
-	err := db.Raw("DELETE FROM spend_records WHERE "+condition+" AND settled_by = ? RETURNING *", list, SettledBySweeper).Find(&old).Error
+	old, err := s.unbook(db, ids)
 	if err != nil || len(old) == 0 {
 		return err
 	}
@@ -103,6 +101,38 @@ func (s *Store) correct(db *gorm.DB, calls []models.Spend, fresh map[string]bool
 		fresh[id] = true
 	}
 	return err
+}
+
+// unbook deletes what others had booked for these calls, from both tables of ids, and returns it.
+func (s *Store) unbook(db *gorm.DB, ids []string) (old []models.SpendRow, err error) {
+	condition, list := s.anyOf("id", ids)
+	err = db.Raw("DELETE FROM spend_records WHERE "+condition+" AND settled_by = ? RETURNING *", list, SettledBySweeper).Find(&old).Error
+	if err != nil {
+		return nil, err
+	}
+	var swept []string
+	if err := db.Raw("DELETE FROM spend_seen WHERE "+condition+" AND swept <> '' RETURNING swept", list).Find(&swept).Error; err != nil {
+		return nil, err
+	}
+	for _, text := range swept {
+		c, err := unpackSpend(text)
+		if err != nil {
+			return nil, err
+		}
+		old = append(old, c.Row)
+	}
+	return old, nil
+}
+
+// sweptCall is what spend_seen keeps of a call that was booked for a dead replica, as much as it takes to take it out of
+// the books again; "" for any other.
+func sweptCall(c *models.Spend) (string, error) {
+	if c.Row.SettledBy != SettledBySweeper {
+		return "", nil
+	}
+	kept := *c
+	kept.Row.IP, kept.Row.SessionID, kept.Row.Metadata, kept.Row.Lines = "", "", nil, nil
+	return packSpend(&kept)
 }
 
 // SweepReplicas settles for one replica that has not been seen for its ttl: its open calls are booked at their floor, and

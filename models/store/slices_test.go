@@ -108,37 +108,46 @@ func TestSlicesEndWithTheirWindow(t *testing.T) {
 }
 
 func TestTheDeadAreSettledFor(t *testing.T) {
-	onPostgres(t, func(t *testing.T, s *store.Store) {
-		got(s.Beat(t.Context(), "a", time.Microsecond))(t)
-		got(s.Beat(t.Context(), "b", replicaTTL))(t)
-		slice(t, s, "a", lend("key:k", 1, 1, true, 0, 600))
-		slice(t, s, "b", lend("key:k", 2, 1, true, 0, 100))
-		held := spent("c1", "key:k", 30, 1, 0)
-		held.Row.SettledBy = store.SettledBySweeper
-		must(t, s.WriteHolds(t.Context(), "a", []models.Spend{held}))
-		must(t, s.WriteHolds(t.Context(), "a", []models.Spend{held}))
+	t.Parallel()
+	for name, off := range map[string]bool{"with a ledger": false, "disable_spend_logs": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			settledForTheDead(t, open(t, testkit.Postgres(t, migrated), store.Options{DisableSpendLogs: off}))
+		})
+	}
+}
 
-		same(t, "somebody is dead", got(s.SweepReplicas(t.Context()))(t), true)
-		same(t, "nobody else is", got(s.SweepReplicas(t.Context()))(t), false)
-		v := slice(t, s, "b", lend("key:k", 2, 2, false, 0, 0))[0].View
-		same(t, "booked at its floor", v.Spent, 30)
-		same(t, "lent", v.Sliced, 100)
-		same(t, "lost, and what was booked out of it may be more", v.Lost, 600)
-		_, _, err := s.Slice(t.Context(), "a", []models.SliceAsk{lend("key:k", 1, 2, false, 0, 1)})
-		if !errors.Is(err, models.ErrGivenUp) {
-			t.Fatalf("the dead are lent to: %v", err)
-		}
+func settledForTheDead(t *testing.T, s *store.Store) {
+	t.Helper()
+	got(s.Beat(t.Context(), "a", time.Microsecond))(t)
+	got(s.Beat(t.Context(), "b", replicaTTL))(t)
+	slice(t, s, "a", lend("key:k", 1, 1, true, 0, 600))
+	slice(t, s, "b", lend("key:k", 2, 1, true, 0, 100))
+	held := spent("c1", "key:k", 30, 1, 0)
+	held.Row.SettledBy = store.SettledBySweeper
+	must(t, s.WriteHolds(t.Context(), "a", []models.Spend{held}))
+	must(t, s.WriteHolds(t.Context(), "a", []models.Spend{held}))
 
-		// It was only away: it has its slice again, and says what the call came to.
-		same(t, "fresh", got(s.Beat(t.Context(), "a", replicaTTL))(t).Fresh, true)
-		must(t, s.WriteSpend(t.Context(), []models.Spend{spent("c1", "key:k", 50, 1, 50)}))
-		must(t, s.WriteSpend(t.Context(), []models.Spend{spent("c1", "key:k", 50, 1, 50)}))
-		v = slice(t, s, "a", lend("key:k", 1, 2, false, 0, 0))[0].View
-		same(t, "booked as it was", v.Spent, 50)
-		same(t, "nothing is lost", v.Lost, 0)
-		same(t, "it has the rest", v.Mine, 550)
-		same(t, "lent", v.Sliced, 650)
-	})
+	same(t, "somebody is dead", got(s.SweepReplicas(t.Context()))(t), true)
+	same(t, "nobody else is", got(s.SweepReplicas(t.Context()))(t), false)
+	v := slice(t, s, "b", lend("key:k", 2, 2, false, 0, 0))[0].View
+	same(t, "booked at its floor", v.Spent, 30)
+	same(t, "lent", v.Sliced, 100)
+	same(t, "lost, and what was booked out of it may be more", v.Lost, 600)
+	_, _, err := s.Slice(t.Context(), "a", []models.SliceAsk{lend("key:k", 1, 2, false, 0, 1)})
+	if !errors.Is(err, models.ErrGivenUp) {
+		t.Fatalf("the dead are lent to: %v", err)
+	}
+
+	// It was only away: it has its slice again, and says what the call came to.
+	same(t, "fresh", got(s.Beat(t.Context(), "a", replicaTTL))(t).Fresh, true)
+	must(t, s.WriteSpend(t.Context(), []models.Spend{spent("c1", "key:k", 50, 1, 50)}))
+	must(t, s.WriteSpend(t.Context(), []models.Spend{spent("c1", "key:k", 50, 1, 50)}))
+	v = slice(t, s, "a", lend("key:k", 1, 2, false, 0, 0))[0].View
+	same(t, "booked as it was", v.Spent, 50)
+	same(t, "nothing is lost", v.Lost, 0)
+	same(t, "it has the rest", v.Mine, 550)
+	same(t, "lent", v.Sliced, 650)
 }
 
 func TestAnOperatorReleasesWhatWasLost(t *testing.T) {

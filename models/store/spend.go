@@ -45,7 +45,7 @@ func (s *Store) book(db *gorm.DB, calls []models.Spend) (charged []models.Counte
 	if err != nil {
 		return nil, fail("write the ledger", err)
 	}
-	if s.postgres && len(fresh) < len(calls) && !s.opt.DisableSpendLogs {
+	if s.postgres && len(fresh) < len(calls) {
 		if err := s.correct(db, calls, fresh); err != nil {
 			return nil, fail("correct the ledger", err)
 		}
@@ -159,7 +159,7 @@ func (s *Store) insertCalls(db *gorm.DB, calls []models.Spend) (map[string]bool,
 	}
 	into, other := ledgerRows(), "spend_seen"
 	if s.opt.DisableSpendLogs {
-		into, other = insert{into: "spend_seen", columns: "id text, at bigint", ending: into.ending}, into.into
+		into, other = insert{into: "spend_seen", columns: "id text, at bigint, swept text", ending: into.ending}, into.into
 	}
 	condition, list := s.anyOf("id", ids)
 	var known []string
@@ -172,7 +172,11 @@ func (s *Store) insertCalls(db *gorm.DB, calls []models.Spend) (map[string]bool,
 		switch {
 		case slices.Contains(known, row.ID):
 		case s.opt.DisableSpendLogs:
-			rows = append(rows, []any{row.ID, row.EndedAt.Micros()})
+			swept, err := sweptCall(&calls[i])
+			if err != nil {
+				return nil, err
+			}
+			rows = append(rows, []any{row.ID, row.EndedAt.Micros(), swept})
 		default:
 			rows = append(rows, ledgerValues(row))
 		}
