@@ -60,7 +60,10 @@ func (c *call) toChat(t *provider.Target) (bridge, error) {
 	case provider.Chat:
 		return nil, nil //nolint:nilnil // no bridge is needed
 	case provider.Messages:
-		return &anthropic.ToChat{ID: c.id, InputTokens: c.inTok, KeepThinking: t.KeepThinking || !c.speaks(t, provider.Chat)}, nil
+		foreign := !c.speaks(t, provider.Chat)
+		return &anthropic.ToChat{
+			ID: c.id, InputTokens: c.inTok, KeepThinking: t.KeepThinking || foreign, KeepMarks: t.KeepMarks || foreign,
+		}, nil
 	case provider.Responses:
 		return &responses.ToChat{
 			ID: c.sealID(""), CallID: c.id, Now: c.p.Now, DropParams: c.dropsParams(),

@@ -144,13 +144,15 @@ type Target struct {
 	NoUsageOpt bool // the provider refuses stream_options
 	// KeepThinking: the server takes the thinking of earlier turns in a chat's messages.
 	KeepThinking bool
-	MoneyUsage   bool // usage.cost of its answers is what the call cost
-	DropParams   bool
-	Drop         []string // parameters that are always left out
-	Allowed      []string
-	Custom       price.Price    // the deployment's own price; not Known when it has none
-	Credential   Credential     // makes header lines that depend on the time or on the call; nil: Head has all
-	heads        [2][ops][]byte // plain and streamed: request line and header lines, where no path depends on the model
+	// KeepMarks: the server knows cache_control in a chat's messages.
+	KeepMarks  bool
+	MoneyUsage bool // usage.cost of its answers is what the call cost
+	DropParams bool
+	Drop       []string // parameters that are always left out
+	Allowed    []string
+	Custom     price.Price    // the deployment's own price; not Known when it has none
+	Credential Credential     // makes header lines that depend on the time or on the call; nil: Head has all
+	heads      [2][ops][]byte // plain and streamed: request line and header lines, where no path depends on the model
 }
 
 // Speaks says whether the provider offers the operation on its own wire.

@@ -88,8 +88,12 @@ func finishReason(stop string) string {
 	return "stop" // end_turn, stop_sequence, pause_turn
 }
 
-// stopReason is the inverse.
-func stopReason(finish string) string {
+// stopReason is the inverse. A call of a tool is its own reason, whatever word the provider has for the end: an agent that
+// hears of another one runs no tool.
+func stopReason(finish string, calls bool) string {
+	if calls && (finish == "stop" || finish == "") {
+		return "tool_use"
+	}
 	switch finish {
 	case "length", "model_length":
 		return "max_tokens"

@@ -1,8 +1,6 @@
 package anthropic
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -20,12 +18,18 @@ type FromChat struct {
 	ID         string // of the call
 	DropParams bool
 	Allowed    []string
+
+	jsonTool bool // the answer comes as the arguments of a tool, for response_format
+	unsigned bool // the tool calls now being answered came without the thinking before them
 }
 
 // Request appends the Messages request for a chat request. Errors: *wire.BadField, *provider.UnsupportedParam.
 func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, error) {
 	var o wire.Builder
 	var choice, parallel, limit []byte
+	var tools [][]byte
+	form := formTool(in, model)
+	f.jsonTool = form != nil
 	for i := range in.Len() {
 		if in.Dropped(i) {
 			continue
@@ -35,10 +39,10 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 			continue
 		}
 		switch name {
-		case "model", "stream_options", "store", "response_format", "reasoning_effort", "modalities", "prediction", "audio", "prompt_cache_key",
-			"safety_identifier", "verbosity", "functions", "function_call", "service_tier", "web_search_options":
+		case "model", "thinking", "stream_options", "store", "response_format", "reasoning_effort", "modalities", "prediction", "audio", "prompt_cache_key",
+			"safety_identifier", "verbosity", "service_tier", "web_search_options":
 		case "messages":
-			system, messages, err := turns(raw)
+			system, messages, err := f.turns(raw)
 			if err != nil {
 				return dst, err
 			}
@@ -51,19 +55,26 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 		case "stop":
 			o.Raw("stop_sequences", stops(raw))
 		case "temperature":
-			o.Raw("temperature", capped(raw))
+			if !f.DropParams || !unsampled(model) {
+				o.Raw("temperature", capped(raw))
+			}
 		case "user":
 			var user wire.Builder
 			user.Raw("user_id", raw)
 			o.Raw("metadata", user.Bytes())
 		case "metadata":
-		case "tools":
-			tools, err := toolsOf(raw)
+		case "tools", "functions":
+			if name == "functions" && in.Find("tools") >= 0 {
+				continue // one form or the other
+			}
+			more, err := toolsOf(raw)
 			if err != nil {
 				return dst, err
 			}
-			o.Raw("tools", tools)
-		case "tool_choice":
+			if tools = append(tools, more...); form == nil && len(tools) > 0 {
+				o.Raw("tools", wire.List(tools))
+			}
+		case "tool_choice", "function_call":
 			choice = raw
 		case "parallel_tool_calls":
 			parallel = raw
@@ -71,12 +82,21 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 			if err := f.unsupported(name, raw); err != nil {
 				return dst, err
 			}
+		case "top_p", "top_k":
+			if !f.DropParams || !unsampled(model) {
+				o.Raw(name, raw)
+			}
 		default:
-			o.Raw(name, raw) // stream, top_p, top_k, thinking and whatever the API will learn
+			o.Raw(name, raw) // stream and whatever the API will learn
 		}
 	}
-	o.Raw("tool_choice", toolChoice(choice, parallel))
-	budget := output(&o, in, model, limit)
+	choice = toolChoice(choice, parallel)
+	budget := f.output(&o, in, model, limit)
+	if form != nil {
+		tools, choice = withAnswer(tools, form, choice, budget > 0)
+		o.Raw("tools", wire.List(tools))
+	}
+	o.Raw("tool_choice", choice)
 	if limit == nil {
 		limit = strconv.AppendInt(nil, DefaultMaxTokens+budget, 10)
 	}
@@ -95,19 +115,24 @@ func (f *FromChat) unsupported(name string, raw []byte) error {
 
 // output adds what is said about the form of the answer and the effort put into it. budget is what thinking may take of
 // the output.
-func output(o *wire.Builder, in *wire.Request, model string, limit []byte) (budget int64) {
+func (f *FromChat) output(o *wire.Builder, in *wire.Request, model string, limit []byte) (budget int64) {
 	var config wire.Builder
 	if i := in.Find("response_format"); i >= 0 && !in.Dropped(i) {
 		raw := in.Raw(i)
-		if kind, _ := wire.String(wire.Lookup(raw, "type")); kind == "json_schema" {
+		if kind, _ := wire.String(wire.Lookup(raw, "type")); kind == "json_schema" && structured(model) {
 			var format wire.Builder
 			format.Text("type", "json_schema")
 			format.Raw("schema", wire.Lookup(raw, "json_schema", "schema"))
 			config.Raw("format", format.Bytes())
 		}
 	}
-	if i := in.Find("thinking"); i >= 0 && !in.Dropped(i) {
+	if i := in.Find("thinking"); i >= 0 && !in.Dropped(i) && !wire.Null(in.Raw(i)) {
 		budget, _ = wire.Int(wire.Lookup(in.Raw(i), "budget_tokens"))
+		if budget > 0 && f.unsigned {
+			budget = 0 // see below
+		} else {
+			o.Raw("thinking", in.Raw(i))
+		}
 	} else if i := in.Find("reasoning_effort"); i >= 0 && !in.Dropped(i) {
 		effort, _ := wire.String(in.Raw(i))
 		switch {
@@ -119,7 +144,10 @@ func output(o *wire.Builder, in *wire.Request, model string, limit []byte) (budg
 			}
 			config.Text("effort", effort)
 		default:
-			if budget = chat.ClaudeBudget(effort, limit); budget > 0 {
+			// A turn that began without thinking cannot be gone on with it: the API wants the thinking before a tool's call back.
+			if budget = chat.ClaudeBudget(effort, limit); f.unsigned {
+				budget = 0
+			} else if budget > 0 {
 				o.Raw("thinking", fmt.Appendf(nil, `{"type":"enabled","budget_tokens":%d}`, budget))
 			}
 		}
@@ -128,30 +156,6 @@ func output(o *wire.Builder, in *wire.Request, model string, limit []byte) (budg
 		o.Raw("output_config", config.Bytes())
 	}
 	return max(budget, 0)
-}
-
-// adaptive says whether a model decides itself how long it thinks, and is told an effort: Claude 4.6 and later. A name
-// is claude-FAMILY-MAJOR-MINOR, with a date or a platform's marks around it.
-func adaptive(model string) bool {
-	_, rest, ok := strings.Cut(model, "claude-")
-	if !ok {
-		return false
-	}
-	var version []int
-	for part := range strings.SplitSeq(rest, "-") {
-		n, err := strconv.Atoi(part)
-		if err != nil || n > 99 {
-			if len(version) > 0 {
-				break
-			}
-			continue
-		}
-		version = append(version, n)
-	}
-	if len(version) == 0 {
-		return false
-	}
-	return version[0] > 4 || version[0] == 4 && len(version) > 1 && version[1] >= 6
 }
 
 // stops brings stop to a list without entries that are white space only, which the API refuses.
@@ -181,7 +185,7 @@ func capped(raw []byte) []byte {
 	return raw
 }
 
-func toolsOf(raw []byte) ([]byte, error) {
+func toolsOf(raw []byte) ([][]byte, error) {
 	var items [][]byte
 	var err error
 	n := 0
@@ -190,8 +194,11 @@ func toolsOf(raw []byte) ([]byte, error) {
 		n++
 		fn := wire.Lookup(e, "function")
 		if !wire.IsObject(fn) {
-			items = append(items, e) // a hosted tool in Anthropic's own form
-			return
+			if wire.Lookup(e, "type") != nil || wire.Lookup(e, "input_schema") != nil {
+				items = append(items, e) // a tool in Anthropic's own form
+				return
+			}
+			fn = e // the older form
 		}
 		var t wire.Builder
 		t.Raw("name", wire.Lookup(fn, "name"))
@@ -210,10 +217,7 @@ func toolsOf(raw []byte) ([]byte, error) {
 		}
 		items = append(items, t.Bytes())
 	})
-	if err != nil || len(items) == 0 {
-		return nil, err
-	}
-	return wire.List(items), nil
+	return items, err
 }
 
 // schema makes sure that a tool's parameters are an object.
@@ -232,6 +236,40 @@ func schema(raw []byte) []byte {
 	return o.Append(nil)
 }
 
+// answerTool is the tool by which an older model gives its answer in the form of a schema (LiteLLM's name for it). A model that
+// thinks cannot be made to call one: it is left to it.
+const answerTool = "json_tool_call"
+
+// formTool is that tool; nil when it is not needed.
+func formTool(in *wire.Request, model string) []byte {
+	i := in.Find("response_format")
+	if i < 0 || in.Dropped(i) || structured(model) {
+		return nil
+	}
+	form := wire.Lookup(in.Raw(i), "json_schema", "schema")
+	if kind, _ := wire.String(wire.Lookup(in.Raw(i), "type")); kind != "json_schema" || !wire.IsObject(form) {
+		return nil
+	}
+	var t wire.Builder
+	t.Text("name", answerTool)
+	t.Text("description", "Give the answer in this form.")
+	t.Raw("input_schema", schema(form))
+	return t.Bytes()
+}
+
+// withAnswer adds the tool to those of the client, and makes the model call one.
+func withAnswer(tools [][]byte, form, choice []byte, thinks bool) (with [][]byte, must []byte) {
+	switch none := string(wire.Lookup(choice, "type")) == `"none"`; {
+	case thinks:
+		choice = nil
+	case none || len(tools) == 0:
+		tools, choice = nil, []byte(`{"type":"tool","name":"`+answerTool+`"}`)
+	default:
+		choice = []byte(`{"type":"any"}`)
+	}
+	return append(tools, form), choice
+}
+
 func toolChoice(choice, parallel []byte) []byte {
 	var o wire.Builder
 	switch s, _ := wire.String(choice); {
@@ -243,6 +281,9 @@ func toolChoice(choice, parallel []byte) []byte {
 		o.Text("type", "any")
 	case wire.IsObject(choice):
 		name := wire.Lookup(choice, "function", "name")
+		if name == nil && wire.Lookup(choice, "type") == nil {
+			name = wire.Lookup(choice, "name") // the older form
+		}
 		if name == nil {
 			return choice
 		}
@@ -258,263 +299,4 @@ func toolChoice(choice, parallel []byte) []byte {
 		o.Raw("disable_parallel_tool_use", []byte("true"))
 	}
 	return o.Bytes()
-}
-
-// turn is one message under construction.
-type turn struct {
-	role   string
-	blocks [][]byte
-}
-
-// turns splits a conversation into the system prompt and messages that alternate between user and assistant, with every
-// tool's result first in the user's turn.
-func turns(raw []byte) (system, messages []byte, err error) {
-	var systems [][]byte
-	var out []turn
-	n := 0
-	wire.EachElement(raw, func(m []byte) {
-		if err != nil {
-			return
-		}
-		at := n
-		n++
-		if !wire.IsObject(m) {
-			err = badMessage(at, "is no object")
-			return
-		}
-		role, _ := wire.String(wire.Lookup(m, "role"))
-		content := wire.Lookup(m, "content")
-		cache := wire.Lookup(m, "cache_control")
-		var blocks [][]byte
-		switch role {
-		case "system", "developer":
-			blocks, err = parts(content, at)
-			systems = append(systems, cached(blocks, cache)...)
-			return
-		case "user":
-			if blocks, err = parts(content, at); err != nil {
-				return
-			}
-		case "assistant":
-			if blocks, err = spoken(m, content, at); err != nil {
-				return
-			}
-		case "tool", "function":
-			var block []byte
-			if block, err = result(m, content, at); err != nil {
-				return
-			}
-			blocks, role = [][]byte{block}, "user"
-		default:
-			err = badMessage(at, fmt.Sprintf("has the role %q", role))
-			return
-		}
-		blocks = cached(blocks, cache)
-		if last := len(out) - 1; last >= 0 && out[last].role == role {
-			out[last].blocks = append(out[last].blocks, blocks...)
-			return
-		}
-		out = append(out, turn{role, blocks})
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(out) == 0 || out[0].role != "user" {
-		out = slices.Insert(out, 0, turn{"user", [][]byte{[]byte(`{"type":"text","text":"."}`)}})
-	}
-	var items [][]byte
-	for _, t := range out {
-		if len(t.blocks) == 0 {
-			continue // nothing but empty text, which the API refuses
-		}
-		slices.SortStableFunc(t.blocks, func(a, b []byte) int { return order(a) - order(b) })
-		var o wire.Builder
-		o.Text("role", t.role)
-		o.Raw("content", wire.List(t.blocks))
-		items = append(items, o.Bytes())
-	}
-	if len(systems) > 0 {
-		system = wire.List(systems)
-	}
-	return system, wire.List(items), nil
-}
-
-// order puts tool results before anything else.
-func order(block []byte) int {
-	if bytes.HasPrefix(block, []byte(`{"type":"tool_result"`)) {
-		return 0
-	}
-	return 1
-}
-
-func badMessage(at int, what string) error {
-	return &wire.BadField{Field: "messages", Message: fmt.Sprintf("messages[%d] %s", at, what)}
-}
-
-// cached puts a message's cache_control on its last block.
-func cached(blocks [][]byte, cache []byte) [][]byte {
-	if wire.Null(cache) || len(blocks) == 0 {
-		return blocks
-	}
-	var o wire.Object
-	last := len(blocks) - 1
-	if o.Parse(blocks[last]) == nil {
-		o.Set("cache_control", cache)
-		blocks[last] = o.Append(nil)
-	}
-	return blocks
-}
-
-// parts turns content, a string or a list of parts, into blocks.
-func parts(content []byte, at int) ([][]byte, error) {
-	if wire.Null(content) {
-		return nil, nil
-	}
-	if s, ok := wire.String(content); ok {
-		if s == "" {
-			return nil, nil
-		}
-		return [][]byte{textBlock(content, nil)}, nil
-	}
-	if !wire.IsArray(content) {
-		return nil, badMessage(at, "has a content that is neither text nor a list")
-	}
-	var blocks [][]byte
-	var err error
-	wire.EachElement(content, func(part []byte) {
-		block, partErr := partOf(part, at)
-		if partErr != nil && err == nil {
-			err = partErr
-		}
-		if block != nil {
-			blocks = append(blocks, block)
-		}
-	})
-	return blocks, err
-}
-
-func textBlock(raw, cache []byte) []byte {
-	var o wire.Builder
-	o.Text("type", "text")
-	o.Raw("text", raw)
-	if !wire.Null(cache) {
-		o.Raw("cache_control", cache)
-	}
-	return o.Bytes()
-}
-
-func partOf(part []byte, at int) ([]byte, error) {
-	if !wire.IsObject(part) {
-		return nil, badMessage(at, "has a part that is no object")
-	}
-	kind, _ := wire.String(wire.Lookup(part, "type"))
-	cache := wire.Lookup(part, "cache_control")
-	switch kind {
-	case "text", "refusal":
-		raw := wire.Lookup(part, kind)
-		if s, _ := wire.String(raw); s == "" {
-			return nil, nil
-		}
-		return textBlock(raw, cache), nil
-	case "image_url":
-		raw := wire.Lookup(part, "image_url")
-		if wire.IsObject(raw) {
-			raw = wire.Lookup(raw, "url")
-		}
-		url, _ := wire.String(raw)
-		return media("image", url, cache), nil
-	case "file":
-		file := wire.Lookup(part, "file")
-		if data, _ := wire.String(wire.Lookup(file, "file_data")); data != "" {
-			return media("document", data, cache), nil
-		}
-		if id := wire.Lookup(file, "file_id"); id != nil {
-			var source, o wire.Builder
-			source.Text("type", "file")
-			source.Raw("file_id", id)
-			o.Text("type", "document")
-			o.Raw("source", source.Bytes())
-			return o.Bytes(), nil
-		}
-		return nil, badMessage(at, "has a file without data or id")
-	case "input_audio":
-		return nil, &provider.UnsupportedParam{Name: "input_audio", Provider: "Anthropic"}
-	case "":
-		return nil, badMessage(at, "has a part without a type")
-	}
-	return part, nil // a block in Anthropic's own form
-}
-
-// media makes an image or document of a data URL or of a web address.
-func media(kind, url string, cache []byte) []byte {
-	var source, o wire.Builder
-	if rest, ok := strings.CutPrefix(url, "data:"); ok {
-		mediaType, data, _ := strings.Cut(rest, ",")
-		source.Text("type", "base64")
-		source.Text("media_type", strings.TrimSuffix(mediaType, ";base64"))
-		source.Text("data", data)
-	} else {
-		source.Text("type", "url")
-		source.Text("url", url)
-	}
-	o.Text("type", kind)
-	o.Raw("source", source.Bytes())
-	if !wire.Null(cache) {
-		o.Raw("cache_control", cache)
-	}
-	return o.Bytes()
-}
-
-// spoken is an assistant's turn: thinking first, then text, then the tools it called.
-func spoken(m, content []byte, at int) ([][]byte, error) {
-	var blocks [][]byte
-	if thinking := wire.Lookup(m, "thinking_blocks"); wire.IsArray(thinking) {
-		wire.EachElement(thinking, func(b []byte) { blocks = append(blocks, b) })
-	}
-	said, err := parts(content, at)
-	if err != nil {
-		return nil, err
-	}
-	blocks = append(blocks, said...)
-	wire.EachElement(wire.Lookup(m, "tool_calls"), func(call []byte) {
-		arguments, _ := wire.String(wire.Lookup(call, "function", "arguments"))
-		if strings.TrimSpace(arguments) == "" {
-			arguments = "{}"
-		}
-		if !json.Valid([]byte(arguments)) || !wire.IsObject(bytes.TrimSpace([]byte(arguments))) {
-			if err == nil {
-				err = badMessage(at, "calls a tool with arguments that are no JSON object")
-			}
-			return
-		}
-		var o wire.Builder
-		o.Text("type", "tool_use")
-		o.Raw("id", wire.Lookup(call, "id"))
-		o.Raw("name", wire.Lookup(call, "function", "name"))
-		o.Raw("input", []byte(arguments))
-		blocks = append(blocks, o.Bytes())
-	})
-	return blocks, err
-}
-
-// result is what a tool answered.
-func result(m, content []byte, at int) ([]byte, error) {
-	id := wire.Lookup(m, "tool_call_id")
-	if id == nil {
-		return nil, badMessage(at, "answers a tool without tool_call_id")
-	}
-	var o wire.Builder
-	o.Text("type", "tool_result")
-	o.Raw("tool_use_id", id)
-	switch {
-	case wire.IsArray(content):
-		blocks, err := parts(content, at)
-		if err != nil {
-			return nil, err
-		}
-		o.Raw("content", wire.List(blocks))
-	case !wire.Null(content):
-		o.Raw("content", content)
-	}
-	return o.Bytes(), nil
 }

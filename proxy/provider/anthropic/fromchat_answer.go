@@ -18,6 +18,7 @@ func (f *FromChat) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 		return dst, wire.Usage{}, errAnswer
 	}
 	var text, thought string
+	answered := false
 	var calls, thinking [][]byte
 	wire.EachElement(content, func(block []byte) {
 		kind, _ := wire.String(wire.Lookup(block, "type"))
@@ -26,6 +27,11 @@ func (f *FromChat) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 			s, _ := wire.String(wire.Lookup(block, "text"))
 			text += s
 		case "tool_use":
+			if f.isAnswer(block) {
+				text += string(compactObject(wire.Lookup(block, "input")))
+				answered = true
+				return
+			}
 			var fn, call wire.Builder
 			fn.Raw("name", wire.Lookup(block, "name"))
 			fn.Text("arguments", string(compactObject(wire.Lookup(block, "input"))))
@@ -61,6 +67,9 @@ func (f *FromChat) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 	stop, _ := wire.String(wire.Lookup(body, "stop_reason"))
 	choice.Raw("index", []byte("0"))
 	choice.Raw("message", message.Bytes())
+	if answered && len(calls) == 0 && stop == "tool_use" {
+		stop = "end_turn"
+	}
 	choice.Text("finish_reason", finishReason(stop))
 	usage := wire.ReadAnthropicUsage(wire.Lookup(body, "usage"))
 	id, _ := wire.String(wire.Lookup(body, "id"))
@@ -73,6 +82,12 @@ func (f *FromChat) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 		out.Raw("usage", chatUsage(usage))
 	}
 	return append(dst, out.Bytes()...), usage, nil
+}
+
+// isAnswer says whether a block is the answer itself, given by way of a tool.
+func (f *FromChat) isAnswer(block []byte) bool {
+	name, _ := wire.String(wire.Lookup(block, "name"))
+	return f.jsonTool && name == answerTool
 }
 
 // compactObject is wire.Compact of an object that may be missing.
@@ -103,11 +118,12 @@ func chatUsage(u wire.Usage) []byte {
 
 // Filter turns a Messages stream into chunks for next.
 func (f *FromChat) Filter(next stream.Filter) stream.Filter {
-	return &chunks{next: next, id: "chatcmpl-" + f.ID, created: f.Now().Unix(), tool: -1}
+	return &chunks{f: f, next: next, id: "chatcmpl-" + f.ID, created: f.Now().Unix(), tool: -1}
 }
 
 // chunks is the filter of FromChat.
 type chunks struct {
+	f       *FromChat
 	next    stream.Filter
 	id      string
 	created int64
@@ -117,6 +133,8 @@ type chunks struct {
 	kind    string // of the block under way
 	thought []byte // thinking text of the block under way, decoded
 	sign    string
+	inJSON  bool // the block under way is the answer, given by way of a tool
+	isJSON  bool // there was such a block
 }
 
 func (c *chunks) State() *stream.State  { return c.next.State() }
@@ -191,8 +209,13 @@ func (c *chunks) start(message []byte) {
 // open begins a block; true when there is something to say about it.
 func (c *chunks) open(block []byte, delta *wire.Builder) bool {
 	c.kind, _ = wire.String(wire.Lookup(block, "type"))
+	c.inJSON = false
 	switch c.kind {
 	case "tool_use":
+		if c.f.isAnswer(block) {
+			c.inJSON, c.isJSON = true, true
+			return false
+		}
 		c.tool++
 		var fn, call wire.Builder
 		fn.Raw("name", wire.Lookup(block, "name"))
@@ -222,6 +245,10 @@ func (c *chunks) grow(d []byte, delta *wire.Builder) bool {
 	case "text_delta":
 		delta.Raw("content", wire.Lookup(d, "text"))
 	case "input_json_delta":
+		if c.inJSON {
+			delta.Raw("content", wire.Lookup(d, "partial_json"))
+			return true
+		}
 		var fn, call wire.Builder
 		fn.Raw("arguments", wire.Lookup(d, "partial_json"))
 		call.Raw("index", strconv.AppendInt(nil, max(c.tool, 0), 10))
@@ -245,6 +272,9 @@ func (c *chunks) grow(d []byte, delta *wire.Builder) bool {
 func (c *chunks) stop(delta, usage, out []byte) ([]byte, error) {
 	c.usage.Merge(wire.ReadAnthropicUsage(usage))
 	reason, _ := wire.String(wire.Lookup(delta, "stop_reason"))
+	if c.isJSON && c.tool < 0 && reason == "tool_use" {
+		reason = "end_turn"
+	}
 	var err error
 	if reason != "" {
 		if out, err = c.pass([]byte("{}"), wire.AppendString(nil, finishReason(reason)), nil, out); err != nil {

@@ -16,6 +16,9 @@ type ToChat struct {
 	InputTokens int64  // the estimate that a stream begins with
 	// KeepThinking sends earlier thinking along, as thinking_blocks and reasoning_content. OpenAI's own API refuses both.
 	KeepThinking bool
+	// KeepMarks sends along what OpenAI's wire has no word for and a provider of another wire has: cache_control, is_error, the
+	// exact thinking budget.
+	KeepMarks bool
 
 	names map[string]string // tool names that had to be cut, to what the client calls them
 }
@@ -23,7 +26,7 @@ type ToChat struct {
 // Request appends the chat request for a Messages request. Errors: *wire.BadField.
 func (t *ToChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, error) {
 	var o wire.Builder
-	var system, messages, choice []byte
+	var system, messages, choice, tools, effort []byte
 	for i := range in.Len() {
 		if in.Dropped(i) || wire.Null(in.Raw(i)) {
 			continue
@@ -39,16 +42,24 @@ func (t *ToChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, error)
 		case "max_tokens", "temperature", "top_p", "stream", "service_tier":
 			o.Raw(name, raw)
 		case "metadata":
-			if id := wire.Lookup(raw, "user_id"); !wire.Null(id) {
-				o.Raw("user", id)
+			if id, ok := wire.String(wire.Lookup(raw, "user_id")); ok && id != "" {
+				o.Text("user", endUser(id))
 			}
 		case "tools":
-			o.Raw("tools", t.tools(raw))
+			tools = t.tools(raw)
 		case "tool_choice":
 			choice = raw
 		case "thinking":
-			o.Raw("reasoning_effort", effort(raw))
+			if word := budgetWord(raw); word != nil {
+				effort = word // an exact budget says more than a word
+			}
+			if t.KeepMarks {
+				o.Raw(name, raw)
+			}
 		case "output_config":
+			if word, ok := wire.String(wire.Lookup(raw, "effort")); ok && effort == nil {
+				effort = wire.AppendString(nil, effortWord(word))
+			}
 			if format := wire.Lookup(raw, "format"); wire.IsObject(format) {
 				var schema, rf wire.Builder
 				schema.Text("name", "answer")
@@ -63,13 +74,37 @@ func (t *ToChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, error)
 	if err != nil {
 		return dst, err
 	}
+	o.Raw("reasoning_effort", effort)
 	o.Raw("messages", out)
-	t.choice(&o, choice)
+	if o.Raw("tools", tools); len(tools) > 0 { // the choice among tools that are all Anthropic's own is none
+		t.choice(&o, choice)
+	}
 	return append(dst, o.Bytes()...), nil
 }
 
-// effort turns a thinking budget into the word that OpenAI has for it.
-func effort(raw []byte) []byte {
+// longestUser is what OpenAI takes as the end user's name; agents send longer ones.
+const longestUser = 64
+
+// endUser is a name that fits: a longer one becomes its hash, the same for every call.
+func endUser(id string) string {
+	if len(id) <= longestUser {
+		return id
+	}
+	sum := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(sum[:])
+}
+
+// effortWord is an effort as OpenAI says it.
+func effortWord(word string) string {
+	switch word {
+	case "xhigh", "max":
+		return "high"
+	}
+	return word
+}
+
+// budgetWord turns a thinking budget into the word that OpenAI has for it; nil without one.
+func budgetWord(raw []byte) []byte {
 	if kind, _ := wire.String(wire.Lookup(raw, "type")); kind != "enabled" {
 		return nil
 	}
@@ -124,6 +159,7 @@ func (t *ToChat) tools(raw []byte) []byte {
 		fn.Raw("parameters", schema(wire.Lookup(e, "input_schema")))
 		tool.Text("type", "function")
 		tool.Raw("function", fn.Bytes())
+		t.mark(&tool, e)
 		items = append(items, tool.Bytes())
 	})
 	if len(items) == 0 {
@@ -158,12 +194,15 @@ func (t *ToChat) choice(o *wire.Builder, raw []byte) {
 // conversation is the messages of a chat request.
 func (t *ToChat) conversation(system, messages []byte) ([]byte, error) {
 	var items [][]byte
-	if text, err := plainText(system, -1); err != nil {
+	text, err := plainText(system, -1)
+	switch {
+	case err != nil:
 		return nil, err
-	} else if text != "" {
+	case t.KeepMarks && bytes.Contains(system, []byte(`"cache_control"`)):
+		items = append(items, message("system", t.texts(system)))
+	case text != "":
 		items = append(items, message("system", wire.AppendString(nil, text)))
 	}
-	var err error
 	n := 0
 	wire.EachElement(messages, func(m []byte) {
 		at := n
@@ -177,6 +216,24 @@ func (t *ToChat) conversation(system, messages []byte) ([]byte, error) {
 		}
 	})
 	return wire.List(items), err
+}
+
+// mark puts a block's cache_control on what became of it.
+func (t *ToChat) mark(o *wire.Builder, block []byte) {
+	if cache := wire.Lookup(block, "cache_control"); t.KeepMarks && !wire.Null(cache) {
+		o.Raw("cache_control", cache)
+	}
+}
+
+// texts are the text blocks of a list, each with its mark.
+func (t *ToChat) texts(list []byte) []byte {
+	var items [][]byte
+	wire.EachElement(list, func(b []byte) {
+		if raw := wire.Lookup(b, "text"); !wire.Null(raw) {
+			items = append(items, textBlock(raw, wire.Lookup(b, "cache_control")))
+		}
+	})
+	return wire.List(items)
 }
 
 func message(role string, content []byte) []byte {
@@ -249,7 +306,7 @@ func (t *ToChat) asked(content []byte, at int) ([][]byte, error) {
 			}
 			wire.EachElement(raw, func(part []byte) { // a tool's message holds text alone: what it shows is shown beside it
 				if kind, _ := wire.String(wire.Lookup(part, "type")); kind == "image" || kind == "document" {
-					if p := picture(part, kind); p != nil {
+					if p := t.picture(part, kind); p != nil {
 						shown = append(shown, p)
 					}
 				}
@@ -258,11 +315,19 @@ func (t *ToChat) asked(content []byte, at int) ([][]byte, error) {
 			o.Text("role", "tool")
 			o.Raw("tool_call_id", wire.Lookup(b, "tool_use_id"))
 			o.Text("content", text)
+			if t.KeepMarks && string(wire.Lookup(b, "is_error")) == "true" {
+				o.Bool("is_error", true)
+			}
+			t.mark(&o, b)
 			results = append(results, o.Bytes())
 		case "text":
-			shown = append(shown, textBlock(wire.Lookup(b, "text"), nil))
+			var cache []byte
+			if t.KeepMarks {
+				cache = wire.Lookup(b, "cache_control")
+			}
+			shown = append(shown, textBlock(wire.Lookup(b, "text"), cache))
 		case "image", "document":
-			if part := picture(b, kind); part != nil {
+			if part := t.picture(b, kind); part != nil {
 				shown = append(shown, part)
 			}
 		}
@@ -274,7 +339,7 @@ func (t *ToChat) asked(content []byte, at int) ([][]byte, error) {
 }
 
 // picture is an image or a document as a part of a chat message.
-func picture(block []byte, kind string) []byte {
+func (t *ToChat) picture(block []byte, kind string) []byte {
 	source := wire.Lookup(block, "source")
 	from, _ := wire.String(wire.Lookup(source, "type"))
 	url := ""
@@ -296,11 +361,13 @@ func picture(block []byte, kind string) []byte {
 		inner.Text("file_data", url)
 		o.Text("type", "file")
 		o.Raw("file", inner.Bytes())
+		t.mark(&o, block)
 		return o.Bytes()
 	}
 	inner.Text("url", url)
 	o.Text("type", "image_url")
 	o.Raw("image_url", inner.Bytes())
+	t.mark(&o, block)
 	return o.Bytes()
 }
 
@@ -314,8 +381,12 @@ func (t *ToChat) answered(content []byte, at int) ([][]byte, error) {
 	}
 	var text, thoughts []string
 	var calls, thinking [][]byte
+	var marked []byte // the last block that is to be cached
 	wire.EachElement(content, func(b []byte) {
 		kind, _ := wire.String(wire.Lookup(b, "type"))
+		if !wire.Null(wire.Lookup(b, "cache_control")) {
+			marked = b
+		}
 		switch kind {
 		case "text":
 			s, _ := wire.String(wire.Lookup(b, "text"))
@@ -352,6 +423,7 @@ func (t *ToChat) answered(content []byte, at int) ([][]byte, error) {
 	if len(calls) > 0 {
 		o.Raw("tool_calls", wire.List(calls))
 	}
+	t.mark(&o, marked)
 	return [][]byte{o.Bytes()}, nil
 }
 
@@ -390,7 +462,7 @@ func (t *ToChat) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 	if said == nil {
 		return dst, wire.Usage{}, errAnswer
 	}
-	blocks := thoughts(said)
+	blocks, calls := thoughts(said), false
 	if raw := wire.Lookup(said, "content"); len(raw) > len(`""`) && raw[0] == '"' {
 		blocks = append(blocks, textBlock(raw, nil))
 	}
@@ -407,7 +479,7 @@ func (t *ToChat) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 		o.Raw("id", wire.Lookup(call, "id"))
 		o.Text("name", t.original(name))
 		o.Raw("input", input)
-		blocks = append(blocks, o.Bytes())
+		blocks, calls = append(blocks, o.Bytes()), true
 	})
 	finish, _ := wire.String(wire.Lookup(choice, "finish_reason"))
 	usage := a.Usage()
@@ -417,7 +489,7 @@ func (t *ToChat) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 	o.Text("role", "assistant")
 	o.Raw("model", bytes.Clone(a.Model()))
 	o.Raw("content", wire.List(blocks))
-	o.Text("stop_reason", stopReason(finish))
+	o.Text("stop_reason", stopReason(finish, calls))
 	o.Raw("stop_sequence", []byte("null"))
 	o.Raw("usage", messageUsage(usage))
 	return append(dst, o.Bytes()...), usage, nil

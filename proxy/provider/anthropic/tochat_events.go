@@ -22,7 +22,7 @@ func messageUsage(u wire.Usage) []byte {
 
 // Filter turns chunks into the events of a Messages stream for next.
 func (t *ToChat) Filter(next stream.Filter) stream.Filter {
-	return &events{t: t, next: next, index: -1, tool: -1}
+	return &events{t: t, next: next, index: -1}
 }
 
 // events is the filter of ToChat. One block is open at a time, and their indexes grow by one.
@@ -34,7 +34,9 @@ type events struct {
 	begun   bool
 	open    string // kind of the open block: "text", "thinking", "tool_use" or "" for none
 	index   int64  // of the open block
-	tool    int64  // OpenAI's index of the tool call under way
+	calls   calls
+	held    []func(out []byte) ([]byte, error) // what came while a call was not whole
+	ending  bool
 	finish  string
 	stopped bool
 }
@@ -158,6 +160,10 @@ func (e *events) stopBlock(out []byte) ([]byte, error) {
 // grow adds text to a block of that kind, which it opens if need be.
 func (e *events) grow(out []byte, kind, delta, member string, raw []byte) ([]byte, error) {
 	raw = bytes.Clone(raw) // a view of the chunk, which the next filter does not keep
+	if e.open == "tool_use" && !e.ending && !e.current().complete() {
+		e.held = append(e.held, func(out []byte) ([]byte, error) { return e.grow(out, kind, delta, member, raw) })
+		return out, nil // a block that is closed cannot be gone on with
+	}
 	var err error
 	if e.open != kind {
 		var content wire.Builder
@@ -206,33 +212,6 @@ func (e *events) blocks(raw, out []byte) ([]byte, error) {
 	return out, err
 }
 
-// tools passes tool calls on: a new index opens a block, arguments grow it.
-func (e *events) tools(raw, out []byte) ([]byte, error) {
-	var err error
-	wire.EachElement(raw, func(call []byte) {
-		if err != nil {
-			return
-		}
-		index, _ := wire.Int(wire.Lookup(call, "index"))
-		if e.open != "tool_use" || index != e.tool {
-			e.tool = index
-			name, _ := wire.String(wire.Lookup(call, "function", "name"))
-			var content wire.Builder
-			content.Text("type", "tool_use")
-			content.Raw("id", wire.Lookup(call, "id"))
-			content.Text("name", e.t.original(name))
-			content.Raw("input", []byte("{}"))
-			if out, err = e.block("tool_use", content.Bytes(), out); err != nil {
-				return
-			}
-		}
-		if arguments := wire.Lookup(call, "function", "arguments"); len(arguments) > len(`""`) {
-			out, err = e.delta("input_json_delta", "partial_json", arguments, out)
-		}
-	})
-	return out, err
-}
-
 // close ends the message with its reason and the usage that the provider reported.
 func (e *events) close(out []byte) ([]byte, error) {
 	if e.stopped {
@@ -245,11 +224,20 @@ func (e *events) close(out []byte) ([]byte, error) {
 			return out, err
 		}
 	}
+	e.ending = true
+	if out, err = e.rest(out); err != nil {
+		return out, err
+	}
+	for _, say := range e.held {
+		if out, err = say(out); err != nil {
+			return out, err
+		}
+	}
 	if out, err = e.stopBlock(out); err != nil {
 		return out, err
 	}
 	var d, o wire.Builder
-	d.Text("stop_reason", stopReason(e.finish))
+	d.Text("stop_reason", stopReason(e.finish, e.calls.any()))
 	d.Raw("stop_sequence", []byte("null"))
 	o.Text("type", "message_delta")
 	o.Raw("delta", d.Bytes())

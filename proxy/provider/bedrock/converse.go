@@ -124,7 +124,7 @@ func additional(r *chat.Request, id string) *wire.Builder {
 		more.Raw("tool_choice", []byte(`{"type":"auto","disable_parallel_tool_use":true}`))
 	}
 	switch {
-	case r.Thinking != nil:
+	case r.Thinking != nil && isClaude(id):
 		more.Raw("thinking", r.Thinking)
 	case r.Effort == "" || r.Effort == "none":
 	case isClaude(id):

@@ -55,6 +55,7 @@ func (p *Vendor) Ready(d *models.Deployment) (*provider.Target, error) {
 		azure(t, d)
 	}
 	t.KeepThinking = q&takesThinking != 0 || p.name == "openai" && base.Name != "api.openai.com"
+	t.KeepMarks = q&takesMarks != 0
 	h, err := p.credential(d)
 	if err != nil {
 		return nil, err

@@ -27,13 +27,14 @@ const (
 	siteHeaders                       // HTTP-Referer and X-Title
 	nativeResponses                   // offers the Responses API
 	takesThinking                     // reasoning_content and thinking_blocks in messages
+	takesMarks                        // cache_control in messages
 )
 
 //nolint:gochecknoglobals // the table of providers, never written
 var vendors = map[string]vendor{
 	"openai":        {display: "OpenAI", base: "https://api.openai.com/v1", quirks: reasoningCap | organization | nativeResponses},
 	"custom_openai": {display: "this provider", noKey: true, quirks: nativeResponses | takesThinking},
-	"litellm_proxy": {display: "the proxy", noKey: true, quirks: nativeResponses | takesThinking},
+	"litellm_proxy": {display: "the proxy", noKey: true, quirks: nativeResponses | takesThinking | takesMarks},
 	"azure":         {display: "Azure OpenAI", header: "Api-Key", quirks: azurePaths | reasoningCap | nativeResponses},
 	// These offer OpenAI's wire beside their own, under a base that says so.
 	"gemini":       {display: "Gemini", base: "https://generativelanguage.googleapis.com/v1beta/openai"},
@@ -45,7 +46,7 @@ var vendors = map[string]vendor{
 	"huggingface":  {display: "Hugging Face", base: "https://router.huggingface.co/v1", v1: true, noKey: true},
 	"fireworks_ai": {display: "Fireworks", base: "https://api.fireworks.ai/inference/v1", quirks: inlines},
 	"mistral":      {display: "Mistral", base: "https://api.mistral.ai/v1", quirks: mistralNames, refuses: []string{"logit_bias", "logprobs", "top_logprobs"}},
-	"openrouter":   {display: "OpenRouter", base: "https://openrouter.ai/api/v1", quirks: moneyUsage | siteHeaders | nativeResponses | takesThinking},
+	"openrouter":   {display: "OpenRouter", base: "https://openrouter.ai/api/v1", quirks: moneyUsage | siteHeaders | nativeResponses | takesThinking | takesMarks},
 	"groq":         {display: "Groq", base: "https://api.groq.com/openai/v1", quirks: nativeResponses, refuses: []string{"logprobs", "top_logprobs", "logit_bias", "n"}},
 	"together_ai":  {display: "Together", base: "https://api.together.xyz/v1"},
 	"deepseek":     {display: "DeepSeek", base: "https://api.deepseek.com"},
