@@ -2,8 +2,8 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 
 	"gatehouse/models"
@@ -22,14 +22,24 @@ type ledgerWriter struct {
 	log           *slog.Logger
 
 	budget atomic.Pointer[budget.Ledger] // nil while an earlier run's journal is being booked
+	rows   []models.Spend                // the memory of WriteSpend
 }
 
-// WriteSpend commits a batch. A call whose id is there already changes nothing.
+// keepRows is how many rows of memory stay between batches.
+const keepRows = 4096
+
+// WriteSpend commits a batch. A call whose id is there already changes nothing. One goroutine calls it, that of the journal.
 func (w *ledgerWriter) WriteSpend(ctx context.Context, batch []spend.Record) error {
-	rows := make([]models.Spend, len(batch))
+	rows := slices.Grow(w.rows[:0], len(batch))
 	for i := range batch {
-		rows[i] = spendOf(&batch[i])
+		rows = append(rows, spendOf(&batch[i]))
 	}
+	defer func() {
+		clear(rows)
+		if w.rows = rows[:0]; cap(rows) > keepRows {
+			w.rows = nil
+		}
+	}()
 	counters, err := w.store.BookSpend(ctx, rows)
 	if err != nil {
 		return err
@@ -87,7 +97,7 @@ func spendOf(r *spend.Record) models.Spend {
 		PromptTokens: r.Usage.InputTotal(), OutputTokens: r.Usage.OutputTotal(), CacheRead: r.Usage.InputCacheRead,
 		CacheWrite: r.Usage.CacheWrite(), CacheHit: r.CacheHit, CacheKey: r.CacheKey, PromptSaved: r.PromptSaved, Unpriced: r.Unpriced, Estimated: r.UsageEstimated,
 		Overshoot: r.OvershootNano, Status: r.Status, HTTPStatus: r.HTTPStatus, ErrorCode: r.ErrorCode, StartedAt: models.At(r.Start), EndedAt: models.At(r.End),
-		IP: r.IP, SessionID: r.SessionID, Tags: r.Tags, Metadata: models.JSON(r.Metadata), Lines: lines(r.Lines), PriceVersion: r.PriceVersion, SettledBy: r.SettledBy,
+		IP: r.IP, SessionID: r.SessionID, Tags: r.Tags, Metadata: models.JSON(r.Metadata), Lines: models.JSON(price.AppendLines(nil, r.Lines)), PriceVersion: r.PriceVersion, SettledBy: r.SettledBy,
 	}
 	if r.CacheHit { // no provider read or wrote anything
 		row.CacheRead, row.CacheWrite = 0, 0
@@ -96,16 +106,4 @@ func spendOf(r *spend.Record) models.Spend {
 		row.FirstByteAt = models.AtPtr(r.FirstByte)
 	}
 	return models.Spend{Row: row, Scopes: r.Charges}
-}
-
-// lines is the bill as the row keeps it.
-func lines(bill []price.Line) models.JSON {
-	if len(bill) == 0 {
-		return nil
-	}
-	b, err := json.Marshal(bill)
-	if err != nil {
-		return nil // lines hold numbers and names only; without them the sum still stands
-	}
-	return b
 }

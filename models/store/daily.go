@@ -15,34 +15,50 @@ const statusFailure = "failure"
 // Day is the day of an instant in the reporting zone, as the aggregates spell it: YYYY-MM-DD.
 func (s *Store) Day(at models.Time) string { return at.In(s.opt.Zone).Format("2006-01-02") }
 
+// days is Day for many instants near each other: a day is spelled once for each quarter of an hour, which no zone cuts.
+func (s *Store) days() func(models.Time) string {
+	const quarter = 15 * 60
+	var known int64 = -1
+	var day string
+	return func(at models.Time) string {
+		if q := at.Unix() / quarter; q != known || q <= 0 {
+			known, day = q, s.Day(at)
+		}
+		return day
+	}
+}
+
 // addDaily adds booked calls to the aggregates that usage pages read. A call belongs to the day on which it started. sign
 // is 1, or -1 for calls whose amounts are negative already and that are taken out.
-func (s *Store) addDaily(db *gorm.DB, calls []models.Spend, sign int64) error {
+func (s *Store) addDaily(db *gorm.DB, calls []*models.Spend, sign int64) error {
 	type place struct{ day, key, user, team, org, endUser, group, model, provider, callType string }
 	days := map[place]*models.DailySpend{}
 	type tagPlace struct{ day, tag, key, user, team, model string }
 	tags := map[tagPlace]*models.DailyTag{}
+	var last place // calls of one key often come in a row
+	var sum *models.DailySpend
+	day := s.days()
 	for i := range calls {
 		r := &calls[i].Row
-		day := s.Day(r.StartedAt)
-		at := place{day, r.KeyID, r.UserID, r.TeamID, r.OrgID, r.EndUser, r.ModelGroup, r.Model, r.Provider, r.CallType}
-		sum := days[at]
-		if sum == nil {
-			sum = &models.DailySpend{
-				Day: day, KeyID: r.KeyID, UserID: r.UserID, TeamID: r.TeamID, OrgID: r.OrgID, EndUser: r.EndUser,
-				ModelGroup: r.ModelGroup, Model: r.Model, Provider: r.Provider, CallType: r.CallType,
+		at := place{day(r.StartedAt), r.KeyID, r.UserID, r.TeamID, r.OrgID, r.EndUser, r.ModelGroup, r.Model, r.Provider, r.CallType}
+		if sum == nil || at != last {
+			if last, sum = at, days[at]; sum == nil {
+				sum = &models.DailySpend{
+					Day: at.day, KeyID: r.KeyID, UserID: r.UserID, TeamID: r.TeamID, OrgID: r.OrgID, EndUser: r.EndUser,
+					ModelGroup: r.ModelGroup, Model: r.Model, Provider: r.Provider, CallType: r.CallType,
+				}
+				days[at] = sum
 			}
-			days[at] = sum
 		}
 		addCall(sum, r, sign)
 		for j, tag := range r.Tags {
 			if slices.Contains(r.Tags[:j], tag) { // a tag given twice is one tag
 				continue
 			}
-			at := tagPlace{day, tag, r.KeyID, r.UserID, r.TeamID, r.ModelGroup}
+			at := tagPlace{last.day, tag, r.KeyID, r.UserID, r.TeamID, r.ModelGroup}
 			sum := tags[at]
 			if sum == nil {
-				sum = &models.DailyTag{Day: day, Tag: tag, KeyID: r.KeyID, UserID: r.UserID, TeamID: r.TeamID, Model: r.ModelGroup}
+				sum = &models.DailyTag{Day: last.day, Tag: tag, KeyID: r.KeyID, UserID: r.UserID, TeamID: r.TeamID, Model: r.ModelGroup}
 				tags[at] = sum
 			}
 			sum.Spend = sum.Spend.AddSat(r.Spend)

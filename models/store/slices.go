@@ -229,7 +229,7 @@ func (s *Store) writeAccounts(db *gorm.DB, asks []models.SliceAsk, accounts map[
 }
 
 // take moves what settled calls had of their slices from lent to spent. The counters are locked by the charge before it.
-func take(db *gorm.DB, calls []models.Spend) error {
+func take(db *gorm.DB, calls []*models.Spend) error {
 	sums := map[int64]int64{}
 	for i := range calls {
 		for _, c := range calls[i].Scopes {

@@ -56,7 +56,7 @@ func unpackSpend(text string) (c models.Spend, err error) {
 }
 
 // closeHolds forgets that these calls were open.
-func (s *Store) closeHolds(db *gorm.DB, calls []models.Spend) error {
+func (s *Store) closeHolds(db *gorm.DB, calls []*models.Spend) error {
 	ids := make([]string, len(calls))
 	for i := range calls {
 		ids[i] = calls[i].Row.ID
@@ -66,41 +66,41 @@ func (s *Store) closeHolds(db *gorm.DB, calls []models.Spend) error {
 }
 
 // correct takes rows out of the books that others had made for calls of this batch, so that what the call's own replica
-// says is booked in their place; those ids become fresh.
-func (s *Store) correct(db *gorm.DB, calls []models.Spend, fresh map[string]bool) error {
+// says is booked in their place; it returns those calls. fresh are the calls of the batch that were new.
+func (s *Store) correct(db *gorm.DB, calls, fresh []*models.Spend) ([]*models.Spend, error) {
+	isNew := make(map[string]bool, len(fresh))
+	for _, c := range fresh {
+		isNew[c.Row.ID] = true
+	}
 	var ids []string
-	for i := range calls {
-		if r := &calls[i].Row; !fresh[r.ID] && r.SettledBy != SettledBySweeper {
+	for _, c := range calls {
+		if r := &c.Row; !isNew[r.ID] && r.SettledBy != SettledBySweeper {
 			ids = append(ids, r.ID)
 		}
 	}
 	if len(ids) == 0 {
-		return nil
+		return nil, nil
 	}
 	old, err := s.unbook(db, ids)
 	if err != nil || len(old) == 0 {
-		return err
+		return nil, err
 	}
-	var out, again []models.Spend
+	var out, again []*models.Spend
 	for i := range old {
-		at := slices.IndexFunc(calls, func(c models.Spend) bool { return c.Row.ID == old[i].ID })
+		at := slices.IndexFunc(calls, func(c *models.Spend) bool { return c.Row.ID == old[i].ID })
 		again = append(again, calls[at])
 		o := old[i]
 		o.PromptSaved = -o.PromptSaved
 		o.Spend, o.Saved, o.PromptTokens, o.OutputTokens, o.CacheRead, o.CacheWrite = -o.Spend, -o.Saved, -o.PromptTokens, -o.OutputTokens, -o.CacheRead, -o.CacheWrite
-		out = append(out, models.Spend{Row: o, Scopes: calls[at].Scopes})
+		out = append(out, &models.Spend{Row: o, Scopes: calls[at].Scopes})
 	}
 	if _, err := s.chargeScopes(db, out); err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.addDaily(db, out, -1); err != nil {
-		return err
+		return nil, err
 	}
-	added, err := s.insertCalls(db, again)
-	for id := range added {
-		fresh[id] = true
-	}
-	return err
+	return s.insertCalls(db, again)
 }
 
 // unbook deletes what others had booked for these calls, from both tables of ids, and returns it.

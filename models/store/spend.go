@@ -1,11 +1,14 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"gorm.io/gorm"
 
@@ -14,7 +17,8 @@ import (
 
 // WriteSpend books a batch of finished calls in one transaction: their ledger rows, every counter they are charged to,
 // last use, and the daily aggregates. It is idempotent by call id: a call that is in the books already changes nothing,
-// so a batch may be sent again after any error. Safe for concurrent use, from other replicas too.
+// so a batch may be sent again after any error. Texts of the batch are made storable where they stand. Safe for concurrent
+// use, from other replicas too.
 //
 // A charge adds to its scope's total always, and to its spend if the call belongs to the counter's present window. A
 // call of a newer window starts that window; one of an older window counts in the total only. Missing counters are
@@ -32,25 +36,31 @@ func (s *Store) BookSpend(ctx context.Context, batch []models.Spend) (charged []
 	if len(calls) == 0 {
 		return nil, nil
 	}
-	err = s.transact(ctx, s.ledger, func(tx *Store) error {
+	write := func(tx *Store) error {
 		charged, err = tx.book(tx.ledger.WithContext(ctx), calls)
 		return err
-	})
+	}
+	if s.postgres || s.inTx {
+		err = s.transact(ctx, s.ledger, write)
+	} else {
+		err = s.onDriver(ctx, write)
+	}
 	return charged, err
 }
 
 // book writes calls in the transaction that db is.
-func (s *Store) book(db *gorm.DB, calls []models.Spend) (charged []models.Counter, err error) {
-	fresh, err := s.insertCalls(db, calls)
+func (s *Store) book(db *gorm.DB, calls []*models.Spend) (charged []models.Counter, err error) {
+	booked, err := s.insertCalls(db, calls)
 	if err != nil {
 		return nil, fail("write the ledger", err)
 	}
-	if s.postgres && len(fresh) < len(calls) {
-		if err := s.correct(db, calls, fresh); err != nil {
+	if s.postgres && len(booked) < len(calls) {
+		again, err := s.correct(db, calls, booked)
+		if err != nil {
 			return nil, fail("correct the ledger", err)
 		}
+		booked = append(booked, again...)
 	}
-	booked := slices.DeleteFunc(slices.Clone(calls), func(c models.Spend) bool { return !fresh[c.Row.ID] })
 	if s.postgres {
 		if err := s.closeHolds(db, calls); err != nil {
 			return nil, fail("forget open calls", err)
@@ -73,38 +83,43 @@ func (s *Store) book(db *gorm.DB, calls []models.Spend) (charged []models.Counte
 	return charged, nil
 }
 
-// distinct copies the batch without repeated ids, ordered by id so that two writers meet rows in the same order, and
-// makes every text storable.
-func distinct(batch []models.Spend) []models.Spend {
-	seen := make(map[string]bool, len(batch))
-	calls := make([]models.Spend, 0, len(batch))
-	for _, call := range batch {
-		if seen[call.Row.ID] {
-			continue
-		}
-		seen[call.Row.ID] = true
-		call.Row = cleanRow(call.Row)
-		calls = append(calls, call)
+// distinct is the batch without repeated ids, ordered by id so that two writers meet rows in the same order, with every
+// text made storable.
+func distinct(batch []models.Spend) []*models.Spend {
+	calls := make([]*models.Spend, len(batch))
+	for i := range batch {
+		cleanRow(&batch[i].Row)
+		calls[i] = &batch[i]
 	}
-	slices.SortFunc(calls, func(a, b models.Spend) int { return cmp.Compare(a.Row.ID, b.Row.ID) })
-	return calls
+	slices.SortStableFunc(calls, func(a, b *models.Spend) int { return cmp.Compare(a.Row.ID, b.Row.ID) })
+	return slices.CompactFunc(calls, func(a, b *models.Spend) bool { return a.Row.ID == b.Row.ID })
 }
 
-func cleanRow(r models.SpendRow) models.SpendRow {
-	for _, text := range []*string{
+func cleanRow(r *models.SpendRow) {
+	for _, text := range [...]*string{
 		&r.ID, &r.CallType, &r.KeyID, &r.KeyHash, &r.UserID, &r.TeamID, &r.OrgID, &r.EndUser, &r.ModelGroup, &r.Model,
 		&r.DeploymentID, &r.Provider, &r.APIBase, &r.Status, &r.ErrorCode, &r.IP, &r.SessionID, &r.PriceVersion, &r.SettledBy, &r.CacheKey,
 	} {
-		*text = clean(*text)
+		if !storable(*text) {
+			*text = clean(*text)
+		}
 	}
-	tags := make(models.Strings, len(r.Tags))
-	for i, tag := range r.Tags {
-		tags[i] = clean(tag)
+	if slices.ContainsFunc(r.Tags, func(tag string) bool { return !storable(tag) }) {
+		tags := make(models.Strings, len(r.Tags))
+		for i, tag := range r.Tags {
+			tags[i] = clean(tag)
+		}
+		r.Tags = tags
 	}
-	r.Tags = tags
-	r.Metadata, r.Lines = models.JSON(clean(string(r.Metadata))), models.JSON(clean(string(r.Lines)))
-	return r
+	for _, text := range [...]*models.JSON{&r.Metadata, &r.Lines} {
+		if bytes.IndexByte(*text, 0) >= 0 || !utf8.Valid(*text) {
+			*text = models.JSON(clean(string(*text)))
+		}
+	}
 }
+
+// storable says whether clean would leave the text as it is.
+func storable(text string) bool { return strings.IndexByte(text, 0) < 0 && utf8.ValidString(text) }
 
 // ledgerRows is how calls are written; ledgerValues are the values in the same order.
 func ledgerRows() insert {
@@ -150,40 +165,51 @@ func micros(at *models.Time) *int64 {
 	return &us
 }
 
-// insertCalls writes the rows and returns the ids that were not in the books before. Both tables of ids are asked,
+// insertCalls writes the rows and returns the calls that were not in the books before. Both tables of ids are asked,
 // since disable_spend_logs may have been switched between a call and its replay.
-func (s *Store) insertCalls(db *gorm.DB, calls []models.Spend) (map[string]bool, error) {
-	ids := make([]string, len(calls))
-	for i := range calls {
-		ids[i] = calls[i].Row.ID
-	}
+func (s *Store) insertCalls(db *gorm.DB, calls []*models.Spend) ([]*models.Spend, error) {
 	into, other := ledgerRows(), "spend_seen"
 	if s.opt.DisableSpendLogs {
 		into, other = insert{into: "spend_seen", columns: "id text, at bigint, swept text", ending: into.ending}, into.into
 	}
-	condition, list := s.anyOf("id", ids)
-	var known []string
-	if err := db.Raw("SELECT id FROM "+other+" WHERE "+condition, list).Find(&known).Error; err != nil {
+	unknown, err := s.notIn(db, other, calls)
+	if err != nil {
 		return nil, err
 	}
-	rows := make([][]any, 0, len(calls))
-	for i := range calls {
-		row := &calls[i].Row
-		switch {
-		case slices.Contains(known, row.ID):
-		case s.opt.DisableSpendLogs:
-			swept, err := sweptCall(&calls[i])
-			if err != nil {
-				return nil, err
-			}
-			rows = append(rows, []any{row.ID, row.EndedAt.Micros(), swept})
-		default:
-			rows = append(rows, ledgerValues(row))
-		}
+	if s.driver != nil {
+		return s.insertOnDriver(db, into, unknown)
 	}
-	fresh := make(map[string]bool, len(rows))
-	err := s.insertRows(db, into, rows, func(id string) { fresh[id] = true })
+	rows := make([][]any, len(unknown))
+	at := make(map[string]*models.Spend, len(unknown))
+	for i, c := range unknown {
+		at[c.Row.ID] = c
+		if !s.opt.DisableSpendLogs {
+			rows[i] = ledgerValues(&c.Row)
+			continue
+		}
+		swept, err := sweptCall(c)
+		if err != nil {
+			return nil, err
+		}
+		rows[i] = []any{c.Row.ID, c.Row.EndedAt.Micros(), swept}
+	}
+	fresh := make([]*models.Spend, 0, len(rows))
+	err = s.insertRows(db, into, rows, func(id string) { fresh = append(fresh, at[id]) })
 	return fresh, err
+}
+
+// notIn is the calls whose ids a table does not have.
+func (s *Store) notIn(db *gorm.DB, table string, calls []*models.Spend) ([]*models.Spend, error) {
+	ids := make([]string, len(calls))
+	for i := range calls {
+		ids[i] = calls[i].Row.ID
+	}
+	condition, list := s.anyOf("id", ids)
+	var known []string
+	if err := db.Raw("SELECT id FROM "+table+" WHERE "+condition, list).Find(&known).Error; err != nil || len(known) == 0 {
+		return calls, err
+	}
+	return slices.DeleteFunc(slices.Clone(calls), func(c *models.Spend) bool { return slices.Contains(known, c.Row.ID) }), nil
 }
 
 // charge is what one batch adds to one window of one scope.
@@ -197,7 +223,7 @@ type charge struct {
 
 // chargeScopes adds the batch to the counters. A statement may name a row once, so the second, newer window of a scope
 // (a batch that spans a reset) goes into a second statement.
-func (s *Store) chargeScopes(db *gorm.DB, calls []models.Spend) (charged []models.Counter, err error) {
+func (s *Store) chargeScopes(db *gorm.DB, calls []*models.Spend) (charged []models.Counter, err error) {
 	type place struct {
 		scope  string
 		window int64

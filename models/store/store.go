@@ -46,7 +46,8 @@ type Store struct {
 	feed   *gorm.DB // the change feed and counters at start
 	bank   *gorm.DB // slices of budgets, for which calls wait
 
-	inTx  bool
+	inTx   bool
+	driver *sql.Conn // in a transaction of BookSpend on SQLite: the connection that it runs on
 	audit *[]*models.AuditRow // in a transaction: what its end will append to the audit log
 	pools []*sql.DB
 	bell  *bell

@@ -2,6 +2,7 @@ package price
 
 import (
 	"math"
+	"strconv"
 
 	"gatehouse/models"
 )
@@ -12,6 +13,28 @@ type Line struct {
 	Quantity int64       `json:"quantity"` // tokens, images, …; milliseconds for audio_second
 	Rate     int64       `json:"rate"`     // nano-USD per million units; parts per million for uplift, discount and margin
 	Nano     models.Nano `json:"cost"`
+}
+
+// AppendLines appends a bill as JSON, the same as json.Marshal would; nothing for a bill without lines.
+func AppendLines(dst []byte, bill []Line) []byte {
+	if len(bill) == 0 {
+		return dst
+	}
+	if dst == nil {
+		dst = make([]byte, 0, 96*len(bill))
+	}
+	for i := range bill {
+		l := &bill[i]
+		sep := byte(',')
+		if i == 0 {
+			sep = '['
+		}
+		dst = append(append(append(append(dst, sep), `{"unit":"`...), l.Unit.String()...), `","quantity":`...)
+		dst = strconv.AppendInt(dst, l.Quantity, 10)
+		dst = strconv.AppendInt(append(dst, `,"rate":`...), l.Rate, 10)
+		dst = append(l.Nano.AppendDecimal(append(dst, `,"cost":`...)), '}')
+	}
+	return append(dst, ']')
 }
 
 // Cost is the price of u at a service tier ("" = standard; the one the provider's answer named) and its bill. An

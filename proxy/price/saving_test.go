@@ -1,6 +1,7 @@
 package price
 
 import (
+	"encoding/json"
 	"testing"
 
 	"gatehouse/models"
@@ -35,5 +36,22 @@ func TestCacheSaving(t *testing.T) {
 	}
 	if got := new(Price).CacheSaving(Usage{InputCacheRead: 5}, ""); got != 0 {
 		t.Errorf("without a price: %d", got)
+	}
+}
+
+func TestLinesAsJSON(t *testing.T) {
+	t.Parallel()
+	if got := AppendLines(nil, nil); got != nil {
+		t.Errorf("no bill is %q", got)
+	}
+	bill := []Line{
+		{Unit: Input, Quantity: 1300, Rate: 3_000_000_000, Nano: 3_900_000}, {Unit: Discount, Quantity: 1, Rate: -50_000, Nano: -7},
+		{Unit: CacheWrite1h, Nano: models.USD},
+	}
+	for n := 1; n <= len(bill); n++ {
+		want, err := json.Marshal(bill[:n])
+		if got := AppendLines(nil, bill[:n]); err != nil || string(got) != string(want) {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }
