@@ -63,7 +63,7 @@ func TestRevocationReachesEveryReplica(t *testing.T) {
 			key := g.GenerateKey(t, map[string]any{"team_id": team})
 			everywhere(t, replicas, key.Secret, http.StatusOK)
 			path, body := a.act(key, team)
-			took = append(took, spread(t, replicas, fmt.Sprintf("%s, round %d", a.name, round), path, body, key.Secret, a.status)...)
+			took = append(took, spread(t, replicas, fmt.Sprintf("%s, round %d", a.name, round), path, body, models(key.Secret), a.status)...)
 		}
 	}
 	p50, p99, most := figures(took)
@@ -79,8 +79,16 @@ func TestRevocationReachesEveryReplica(t *testing.T) {
 		calls.run(r, []string{key.Secret}, 170*i, 170)
 	}
 	provider.WaitRequests(t, 510)
-	busy := spread(t, replicas, "block with 510 calls in flight", "/key/block", fmt.Sprintf(`{"key":%q}`, key.Secret), key.Secret, 401)
-	t.Logf("with 510 calls of the key in flight: %s", busy)
+	took = took[:0]
+	for round := range 10 {
+		if round > 0 {
+			g.Admin(t, http.MethodPost, "/key/unblock", map[string]any{"key": key.Secret})
+			everywhere(t, replicas, key.Secret, http.StatusOK)
+		}
+		took = append(took, spread(t, replicas, "block with 510 calls in flight", "/key/block", fmt.Sprintf(`{"key":%q}`, key.Secret), models(key.Secret), 401)...)
+	}
+	p50, p99, most = figures(took)
+	t.Logf("with 510 calls of the key in flight: p50 %s, p99 %s, worst %s (%d measurements)", p50, p99, most, len(took))
 	close(gate)
 	for _, o := range calls.all() {
 		if !o.complete {
@@ -91,6 +99,92 @@ func TestRevocationReachesEveryReplica(t *testing.T) {
 	settled(t, g, 510)
 	if sum := sumsAgree(t, g.books(t)); sum != 510*usualCost {
 		t.Errorf("the rows sum up to %d, want %d", sum, 510*usualCost)
+	}
+}
+
+// TestChangesReachEveryReplica is the same for people, teams and models, told by calls; and for a replica that has lost
+// the connection on which it hears of changes, which then learns of them when it next asks.
+func TestChangesReachEveryReplica(t *testing.T) {
+	t.Parallel()
+	provider := testkit.NewProvider(t)
+	provider.Always(testkit.Reply{Usage: &usual})
+	replicas := startReplicas(t, 3, options{
+		config: configFor(provider, "gatehouse: {egress_allow: [\"127.0.0.1\"]}\n"), database: testkit.Postgres(t, nil),
+		env: map[string]string{"STORE_MODEL_IN_DB": "True"},
+	})
+	g := replicas[0]
+	// who is one caller with everything that can be changed.
+	type who struct{ key, user, team, model string }
+	caller := func(personal bool) who {
+		user, _ := g.NewUser(t, map[string]any{"auto_create_key": false})
+		w := who{user: user, team: g.NewTeam(t, nil), model: "gpt-4o"}
+		fields := map[string]any{"user_id": user}
+		if !personal {
+			g.AddMember(t, w.team, user, "user")
+			fields["team_id"] = w.team
+		}
+		w.key = g.GenerateKey(t, fields).Secret
+		return w
+	}
+	acts := []struct {
+		name     string
+		personal bool
+		own      bool // a model of its own
+		path     string
+		body     func(w who) string
+		status   int
+	}{
+		{"narrow the key's models", false, false, "/key/update", func(w who) string { return fmt.Sprintf(`{"key":%q,"models":["other"]}`, w.key) }, 403},
+		{"narrow the team's models", false, false, "/team/update", func(w who) string { return fmt.Sprintf(`{"team_id":%q,"models":["other"]}`, w.team) }, 403},
+		{"narrow the person's models", true, false, "/user/update", func(w who) string { return fmt.Sprintf(`{"user_id":%q,"models":["no-default-models"]}`, w.user) }, 403},
+		{"delete the person", true, false, "/user/delete", func(w who) string { return fmt.Sprintf(`{"user_ids":[%q]}`, w.user) }, 401},
+		{"delete the team", false, false, "/team/delete", func(w who) string { return fmt.Sprintf(`{"team_ids":[%q]}`, w.team) }, 401},
+		{"delete the model", true, true, "/model/delete", func(w who) string { return fmt.Sprintf(`{"id":%q}`, w.model) }, 404},
+	}
+	var took []time.Duration
+	for round := range 3 {
+		for _, a := range acts {
+			w := caller(a.personal)
+			name := w.model
+			if a.own {
+				name = fmt.Sprintf("made-%d", round)
+				made := g.Admin(t, http.MethodPost, "/model/new", map[string]any{"model_name": name, "litellm_params": map[string]any{
+					"model": "openai/gpt-4o", "api_base": provider.URL + "/v1", "api_key": "sk-of-it", "input_cost_per_token": 0.000001,
+				}})
+				w.model, _ = made["model_id"].(string)
+			}
+			calls := func(g *gateway) int {
+				return g.send(http.MethodPost, "/v1/chat/completions", w.key, fmt.Sprintf(`{"model":%q,"messages":[{"role":"user","content":"hi"}]}`, name)).status
+			}
+			for _, r := range replicas {
+				within(t, "every replica serves", func() bool { return calls(r) == http.StatusOK })
+			}
+			took = append(took, spread(t, replicas, fmt.Sprintf("%s, round %d", a.name, round), a.path, a.body(w), calls, a.status)...)
+		}
+	}
+	p50, p99, most := figures(took)
+	t.Logf("a change of people, teams and models reaches the other replicas after p50 %s, p99 %s, worst %s (%d measurements)", p50, p99, most, len(took))
+
+	db := g.books(t)
+	took = took[:0]
+	for round := range 5 {
+		w := caller(false)
+		everywhere(t, replicas, w.key, http.StatusOK)
+		if n := number(t, db, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()
+			AND state = 'idle' AND (query LIKE 'LISTEN %' OR query = 'SELECT seq FROM config_seq')`); n == 0 {
+			t.Fatal("no replica listens")
+		}
+		took = append(took, spread(t, replicas, fmt.Sprintf("deaf, round %d", round), "/key/block", fmt.Sprintf(`{"key":%q}`, w.key), models(w.key), 401)...)
+	}
+	p50, p99, most = figures(took)
+	t.Logf("a replica that has just lost its connection knows after p50 %s, p99 %s, worst %s (%d measurements)", p50, p99, most, len(took))
+}
+
+// models is the status with which a replica answers a key that asks for its models.
+func models(key string) func(*gateway) int {
+	return func(g *gateway) int {
+		status, _ := g.get(askModels, key)
+		return status
 	}
 }
 
@@ -105,14 +199,15 @@ func everywhere(t *testing.T, replicas []*gateway, key string, status int) {
 	}
 }
 
-// spread makes one change on the first replica and returns how long after its answer each replica still served the key.
-func spread(t *testing.T, replicas []*gateway, what, path, body, key string, status int) []time.Duration {
+// spread makes one change on the first replica and returns how long after its answer each other one went on as before. ask
+// gives the status of a replica's answer, which becomes status.
+func spread(t *testing.T, replicas []*gateway, what, path, body string, ask func(*gateway) int, status int) []time.Duration {
 	t.Helper()
 	if r := replicas[0].send(http.MethodPost, path, replicas[0].MasterKey, body); r.status != http.StatusOK {
 		t.Fatalf("%s: %d %s", what, r.status, r.body)
 	}
 	began := time.Now() //nolint:forbidigo // a figure for the log
-	if got, _ := replicas[0].get(askModels, key); got != status {
+	if got := ask(replicas[0]); got != status {
 		t.Errorf("%s: the replica that made the change answers %d on the very next call, want %d", what, got, status)
 	}
 	took := make([]time.Duration, len(replicas)-1)
@@ -120,7 +215,7 @@ func spread(t *testing.T, replicas []*gateway, what, path, body, key string, sta
 	for i, g := range replicas[1:] {
 		all.Go(func() {
 			for time.Since(began) < patience { //nolint:forbidigo // a figure for the log
-				if got, _ := g.get(askModels, key); got == status {
+				if ask(g) == status {
 					break
 				}
 				time.Sleep(time.Millisecond) // the processor is for the replicas
