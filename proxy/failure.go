@@ -255,9 +255,8 @@ func refusedUpstream(r *provider.Refusal, secrets ...string) *failure {
 		f = fail(timedOut, message)
 	case provider.ServerError:
 		f = fail(upstreamStatus, message).after(r.RetryAfter)
-		f.status = r.Status
-		if f.astatus = r.Status; r.Status == 529 {
-			f.anthropic = "overloaded_error"
+		if f.status, f.astatus = r.Status, r.Status; r.Status == 529 {
+			f.status, f.anthropic = http.StatusServiceUnavailable, "overloaded_error" // a status that OpenAI's wire does not have
 		}
 	case provider.BadRequest, provider.NotFound, provider.Other:
 		f = fail(upstreamRefused, message).about(r.Param)

@@ -10,6 +10,7 @@ import (
 	"gatehouse/proxy/spend"
 )
 
+// proxy.md §13 (5): unknown fields and the form of numbers survive; TestAgentTraffic holds Anthropic's wire to the same.
 func TestPlainCall(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, setup{})
@@ -51,6 +52,7 @@ func TestPlainCall(t *testing.T) {
 	}
 }
 
+// proxy.md §13 (11): usage is always asked for, and passes on once, to who asked.
 func TestStreamedCall(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

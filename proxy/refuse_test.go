@@ -395,6 +395,7 @@ func TestDrainRefusesNewCalls(t *testing.T) {
 	}
 }
 
+// proxy.md §13 (17).
 func TestUnpricedModels(t *testing.T) {
 	t.Parallel()
 	free := deployment("free", "openai", "zz-unknown-model")

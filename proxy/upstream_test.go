@@ -43,7 +43,7 @@ func TestUpstreamStatuses(t *testing.T) {
 		"500":        {testkit.ErrorReply(500, "server_error", "x", "oops"), 500, "upstream_error", "upstream_unavailable", false},
 		"502 markup": {testkit.Reply{Status: 502, Body: "<html>bad gateway</html>"}, 502, "upstream_error", "upstream_unavailable", false},
 		"503":        {testkit.ErrorReply(503, "server_error", "x", "down"), 503, "upstream_error", "upstream_unavailable", false},
-		"529":        {testkit.AnthropicErrorReply(529, "overloaded_error", "busy"), 529, "upstream_error", "upstream_unavailable", false},
+		"529":        {testkit.AnthropicErrorReply(529, "overloaded_error", "busy"), 503, "upstream_error", "upstream_unavailable", false},
 		"dropped":    {testkit.Reply{Fault: testkit.FaultDrop}, 502, "upstream_error", "upstream_unavailable", false},
 		"bad JSON":   {testkit.Reply{Body: "<html>this is not JSON</html>"}, 502, "upstream_error", "upstream_unavailable", false},
 		"cut JSON":   {testkit.Reply{BadJSON: true}, 502, "upstream_error", "upstream_unavailable", false},
@@ -129,6 +129,7 @@ func TestRetries(t *testing.T) {
 	}
 }
 
+// proxy.md §13 (8): an error before the first content falls back, role-only chunks or not.
 func TestFallbacks(t *testing.T) {
 	t.Parallel()
 	settings := route.Settings{NoCooldowns: true, Fallbacks: map[string][]route.Fallback{"gpt-4o": {{Model: "claude"}}}}
@@ -162,6 +163,7 @@ func TestFallbacks(t *testing.T) {
 	}
 }
 
+// proxy.md §13 (8): nothing is tried again after the first content byte.
 func TestNoRetryAfterTheFirstByte(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []testkit.Fault{testkit.FaultCut, testkit.FaultReset, testkit.FaultEnd, testkit.FaultError} {
@@ -276,6 +278,7 @@ func TestIdleStreamGetsHeartbeatsAndAnEnd(t *testing.T) {
 	}
 }
 
+// proxy.md §13 (12): a client that leaves at chunk 5 of 100.
 func TestClientThatLeavesItsStream(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, setup{})

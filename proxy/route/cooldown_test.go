@@ -100,6 +100,7 @@ func TestCooldownLength(t *testing.T) {
 	}
 }
 
+// proxy.md §13 (9): after its cooldown a deployment is picked again.
 func TestCooldownEnds(t *testing.T) {
 	t.Parallel()
 	r := newRig(route.Settings{}, dep("a", "m"), dep("b", "m"))

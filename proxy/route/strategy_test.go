@@ -10,6 +10,7 @@ import (
 	"gatehouse/proxy/route"
 )
 
+// proxy.md §13 (9): within 2 % of the weights over 10,000 picks.
 func TestShuffle(t *testing.T) {
 	t.Parallel()
 	weight := func(w float64) func(*models.Deployment) { return func(d *models.Deployment) { d.Weight = &w } }
@@ -45,6 +46,7 @@ func TestShuffle(t *testing.T) {
 	}
 }
 
+// proxy.md §13 (9).
 func TestLeastBusyNeverStacks(t *testing.T) {
 	t.Parallel()
 	r := newRig(route.Settings{Strategy: route.LeastBusy}, dep("a", "m"), dep("b", "m"), dep("c", "m"))
