@@ -41,6 +41,7 @@ func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
 		Services: p.services, Version: p.opt.Version, RootPath: cfg.Server.RootPath, Now: p.now, Zone: func() *time.Location { return p.policy.Load().Zone() },
 		Health: p.health, Base: p.publicBase,
 		UISettings:  p.uiSettings,
+		Known:       p.knownOf,
 		TryService:  p.testService,
 		MetricsOpen: func() bool { return !p.cfg.Load().General.MetricsAuth },
 	}

@@ -35,6 +35,8 @@ type Handlers struct {
 	TryService func(ctx context.Context, who access.Actor, service string) (done string, err error)
 	// UISettings is the answer of /sso/get/ui_settings.
 	UISettings func() UISettings
+	// Known is what the price lists know of a deployment's model, by LiteLLM's names; nil = nothing. The caller owns it.
+	Known func(*control.ModelView) map[string]any
 }
 
 // absolute makes a link to a page of ours one that works elsewhere, also while PROXY_BASE_URL is not set.

@@ -35,7 +35,8 @@ func (h *Handlers) invitationOps() []Op {
 			Detail: true, Example: "invite_link={invitation}",
 		}, h.onboardingToken),
 		op(Op{
-			Method: "POST", Path: "/onboarding/claim_token", Public: true, Tag: "invitations", Doc: "Set the password and use the link up.", Detail: true,
+			Method: "POST", Path: "/onboarding/claim_token", Public: true, Tag: "invitations", Detail: true,
+			Doc:     "Set the password and use the link up. Authorization: Bearer is the token of /onboarding/get_token.",
 			Example: `{"invitation_link":"{invitation}","user_id":"{user}","password":"{password}"}`,
 		}, h.onboardingClaim),
 	}
@@ -154,6 +155,9 @@ func (h *Handlers) onboardingClaim(c *fiber.Ctx, in control.ClaimInvitation) (us
 		return userRow{}, fault.Missing("password")
 	}
 	in.Token = strings.TrimPrefix(c.Get(fiber.HeaderAuthorization), "Bearer ")
+	if in.Token == "" {
+		return userRow{}, fault.New(fault.Unauthenticated, "Authentication Error, No api key passed in. Send the token of /onboarding/get_token as Authorization: Bearer.")
+	}
 	v, err := h.Invitations.Claim(c.UserContext(), web.Actor(c), in)
 	if err != nil {
 		return userRow{}, err

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -58,6 +59,16 @@ type modelRow struct {
 	auditRow
 }
 
+// known is what the price lists say of a model, with its own model_info over it.
+func (h *Handlers) known(v *control.ModelView) map[string]any {
+	info := map[string]any{}
+	if h.Known != nil {
+		info = h.Known(v)
+	}
+	maps.Copy(info, v.Info)
+	return info
+}
+
 func modelOf(v *control.ModelView) modelRow {
 	return modelRow{
 		ModelName: v.ModelName, Params: v.Params, Info: v.Info, ModelID: v.ID,
@@ -95,7 +106,9 @@ func (h *Handlers) modelRows(c *fiber.Ctx, in modelQuery) ([]modelRow, error) {
 		if in.Name != "" && v.ModelName != in.Name || !strings.Contains(strings.ToLower(v.ModelName), strings.ToLower(in.Search)) {
 			continue
 		}
-		rows = append(rows, modelOf(v))
+		row := modelOf(v)
+		row.Info = h.known(v)
+		rows = append(rows, row)
 	}
 	return rows, nil
 }
@@ -177,7 +190,7 @@ func (h *Handlers) modelGroups(c *fiber.Ctx, in groupQuery) (groupsAnswer, error
 		row := groupRow{Group: g.Name, Providers: orEmpty(g.Providers), AccessGroups: orEmpty(g.AccessGroups), Mode: g.Mode, OpenAIParams: openAIParams, ConfiguredIDs: []string{}}
 		for _, d := range g.Deployments {
 			row.ConfiguredIDs = append(row.ConfiguredIDs, d.ID)
-			row.take(d)
+			row.take(d.Params, h.known(&d))
 		}
 		out.Data = append(out.Data, row)
 	}
@@ -185,15 +198,13 @@ func (h *Handlers) modelGroups(c *fiber.Ctx, in groupQuery) (groupsAnswer, error
 }
 
 // take fills what the row does not know yet from one deployment.
-func (r *groupRow) take(d control.ModelView) {
+func (r *groupRow) take(params, info map[string]any) {
 	first := func(dst *any, name string) {
-		if *dst != nil {
-			return
+		if *dst == nil {
+			*dst = info[name]
 		}
-		if v := d.Info[name]; v != nil {
-			*dst = v
-		} else if v := d.Params[name]; v != nil {
-			*dst = v
+		if *dst == nil {
+			*dst = params[name]
 		}
 	}
 	first(&r.MaxInput, "max_input_tokens")
@@ -202,7 +213,7 @@ func (r *groupRow) take(d control.ModelView) {
 	first(&r.OutputCost, "output_cost_per_token")
 	first(&r.TPM, "tpm")
 	first(&r.RPM, "rpm")
-	has := func(name string) bool { v, _ := d.Info[name].(bool); return v }
+	has := func(name string) bool { v, _ := info[name].(bool); return v }
 	r.Vision = r.Vision || has("supports_vision")
 	r.Functions = r.Functions || has("supports_function_calling")
 	r.Parallel = r.Parallel || has("supports_parallel_function_calling")

@@ -4,11 +4,13 @@ package api
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
 	"gatehouse/app/access"
 	"gatehouse/app/web"
+	"gatehouse/models/fault"
 )
 
 // Op is one operation of the API. Its request and answer types are what the handler reads and writes, and what
@@ -52,9 +54,29 @@ func op[In, Out any](o Op, fn func(c *fiber.Ctx, in In) (Out, error)) Op {
 		} else if err := web.DecodeJSON(c, &in); err != nil {
 			return nil, err
 		}
-		return fn(c, in)
+		out, err := fn(c, in)
+		if err != nil && query {
+			return nil, inQuery(err)
+		}
+		return out, err
 	}
 	return o
+}
+
+// inQuery says of a GET's wrong field that it stood in the query: services do not know where a field came from.
+func inQuery(err error) error {
+	f := fault.As(err)
+	if f == nil || len(f.Issues) == 0 {
+		return err
+	}
+	moved := *f
+	moved.Issues = slices.Clone(f.Issues)
+	for i, issue := range moved.Issues {
+		if len(issue.Loc) > 0 && issue.Loc[0] == "body" {
+			moved.Issues[i].Loc = append([]string{"query"}, issue.Loc[1:]...)
+		}
+	}
+	return &moved
 }
 
 // none is the request type of operations that take nothing.

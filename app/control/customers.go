@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 
 	"gatehouse/app/access"
@@ -87,7 +88,7 @@ func (c *Customers) views(ctx context.Context, st *store.Store, rows []models.Cu
 		v := CustomerView{Customer: *row, Spend: counters[scopes[i]].Spent, ResetsAt: counters[scopes[i]].ResetsAt}
 		switch {
 		case row.BudgetID != nil:
-			v.Budget = budgets[*row.BudgetID]
+			v.Budget = withOwn(budgets[*row.BudgetID], &row.Limits)
 		case len(auditValues(&row.Limits)) > 0:
 			v.Budget = &models.Budget{Limits: row.Limits}
 		case l.EndUserBudgetID != "":
@@ -98,6 +99,22 @@ func (c *Customers) views(ctx context.Context, st *store.Store, rows []models.Cu
 		views[i] = v
 	}
 	return views, nil
+}
+
+// withOwn is a linked row with what the customer has of their own in its place, as calls are held to it.
+func withOwn(row *models.Budget, own *models.Limits) *models.Budget {
+	if row == nil {
+		return nil
+	}
+	b := *row
+	b.MaxBudget, b.SoftBudget = cmp.Or(own.MaxBudget, b.MaxBudget), cmp.Or(own.SoftBudget, b.SoftBudget)
+	b.BudgetDuration = cmp.Or(own.BudgetDuration, b.BudgetDuration)
+	b.TPMLimit, b.RPMLimit = cmp.Or(own.TPMLimit, b.TPMLimit), cmp.Or(own.RPMLimit, b.RPMLimit)
+	b.MaxParallel = cmp.Or(own.MaxParallel, b.MaxParallel)
+	if len(own.ModelMaxBudget) > 0 {
+		b.ModelMaxBudget = own.ModelMaxBudget
+	}
+	return &b
 }
 
 func (c *Customers) view(ctx context.Context, st *store.Store, row *models.Customer) (*CustomerView, error) {

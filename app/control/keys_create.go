@@ -36,7 +36,11 @@ func (k *Keys) CreateService(ctx context.Context, who access.Actor, in NewKey) (
 		return nil, fault.BadField("team_id", "team_id is required for service account keys. Please specify `team_id` in the request body.")
 	}
 	in.UserID = Opt[string]{}
-	return k.create(ctx, who, access.KeyCreateService, in)
+	key, err := k.create(ctx, who, access.KeyCreateService, in)
+	if f := fault.As(err); f != nil && f.Kind == fault.NotFound && f.Param == "team_id" {
+		return nil, fault.BadField("team_id", "%s", f.Message) // here a wrong team is a wrong field
+	}
+	return key, err
 }
 
 // draft is a key on its way through the policy.

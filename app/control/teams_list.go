@@ -25,6 +25,9 @@ func (t *Teams) Info(ctx context.Context, who access.Actor, id string) (*TeamInf
 		return nil, fault.Missing("team_id")
 	}
 	team, err := t.load(ctx, t.Store, who, access.TeamInfo, id)
+	if f := fault.As(err); f != nil && f.Kind == fault.NotFound {
+		return nil, f.WithType("auth_error") // as clients of this route know it
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -156,6 +156,9 @@ func (u *Users) named(ctx context.Context, st *store.Store, id, email string) (*
 
 func (u *Users) update(ctx context.Context, tx *store.Store, who access.Actor, in UserUpdate, hash string) (*UserView, error) {
 	user, err := u.named(ctx, tx, in.ID, in.Email.Or(""))
+	if absent(err) && in.ID == "" {
+		return nil, fault.Newf(fault.NotFound, "User with email %s not found", in.Email.Or("")).WithParam("user_email")
+	}
 	if err != nil {
 		return nil, notFound("user", in.ID, err)
 	}

@@ -370,6 +370,8 @@ func TestWalkSelfServe(t *testing.T) {
 		}
 		token := text(get(t, s, "/onboarding/get_token?invite_link="+id)["token"])
 		claim := fmt.Sprintf(`{"invitation_link": %q, "user_id": %q, "password": "a long unguessable phrase 47"}`, id, user["user_id"])
+		refusal(t, "a claim without the token", s.Do(t, http.MethodPost, "/onboarding/claim_token", "", claim), http.StatusUnauthorized)
+		refusal(t, "a claim with the master key", s.Do(t, http.MethodPost, "/onboarding/claim_token", s.MasterKey, claim), http.StatusUnauthorized)
 		claimed := call(t, s, token, http.MethodPost, "/onboarding/claim_token", claim, 200)
 		if claimed["user_email"] != "krrishdholakia@gmail.com" || claimed["password"] != nil {
 			t.Errorf("claimed: %v", claimed)

@@ -173,8 +173,9 @@ func (s *scene) people(user string) []string {
 	if invitation == "" {
 		t.Fatal("no invitation")
 	}
-	s.ask("POST", "/onboarding/claim_token", "", fmt.Sprintf(`{"invitation_link":%q,"user_id":%q,"password":%q}`, invitation, user, canaryPassword))
-	s.ask("POST", "/onboarding/claim_token", "", fmt.Sprintf(`{"invitation_link":%q,"user_id":%q,"password":%q}`, invitation, user, canaryPassword))
+	token, _ := g.Admin(t, "GET", "/onboarding/get_token?invite_link="+invitation, nil)["token"].(string)
+	s.ask("POST", "/onboarding/claim_token", token, fmt.Sprintf(`{"invitation_link":%q,"user_id":%q,"password":%q}`, invitation, user, canaryPassword))
+	s.ask("POST", "/onboarding/claim_token", token, fmt.Sprintf(`{"invitation_link":%q,"user_id":%q,"password":%q}`, invitation, user, canaryPassword))
 	cookies := []string{invitation}
 	for _, who := range [][2]string{{"admin", canaryUI}, {canaryMail, canaryPassword}, {canaryMail, canaryWrong}, {"admin", canaryMaster}} {
 		jar, err := cookiejar.New(nil)
