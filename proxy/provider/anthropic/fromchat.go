@@ -82,6 +82,9 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 			if err := f.unsupported(name, raw); err != nil {
 				return dst, err
 			}
+			if slices.Contains(f.Allowed, name) {
+				o.Raw(name, raw)
+			}
 		case "top_p", "top_k":
 			if !f.DropParams || !unsampled(model) {
 				o.Raw(name, raw)

@@ -31,19 +31,17 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 	if err != nil {
 		return dst, err //nolint:wrapcheck // fit for the caller
 	}
-	for _, p := range [...]chat.Field{
-		{Name: "n", Raw: r.N},
-		{Name: "logprobs", Raw: r.LogProbs},
-		{Name: "top_logprobs", Raw: r.TopLogProbs},
-		{Name: "logit_bias", Raw: r.LogitBias},
-		{Name: "presence_penalty", Raw: r.PresencePenalty},
-		{Name: "frequency_penalty", Raw: r.FrequencyPenalty},
-		{Name: "seed", Raw: r.Seed},
-		{Name: "modalities", Raw: r.Modalities},
-	} {
-		if err := f.Policy.Unsupported(p.Name, p.Raw); err != nil {
-			return dst, err //nolint:wrapcheck // as above
-		}
+	if err := f.Policy.Settle(r,
+		chat.Field{Name: "n", Raw: r.N},
+		chat.Field{Name: "logprobs", Raw: r.LogProbs},
+		chat.Field{Name: "top_logprobs", Raw: r.TopLogProbs},
+		chat.Field{Name: "logit_bias", Raw: r.LogitBias},
+		chat.Field{Name: "presence_penalty", Raw: r.PresencePenalty},
+		chat.Field{Name: "frequency_penalty", Raw: r.FrequencyPenalty},
+		chat.Field{Name: "seed", Raw: r.Seed},
+		chat.Field{Name: "modalities", Raw: r.Modalities},
+	); err != nil {
+		return dst, err //nolint:wrapcheck // as above
 	}
 	f.jsonTool = r.Format.Kind == "json_schema"
 	var o wire.Builder

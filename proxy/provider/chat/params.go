@@ -72,3 +72,17 @@ func ClaudeBudget(effort string, limit []byte) int64 {
 	}
 	return budget
 }
+
+// Settle judges the parameters of a request that its provider has no word for: the first one that is neither allowed nor to be
+// dropped is refused, and those that are allowed join the rest, which is sent as it is.
+func (p Policy) Settle(r *Request, fields ...Field) error {
+	for _, f := range fields {
+		if err := p.Unsupported(f.Name, f.Raw); err != nil {
+			return err
+		}
+		if !wire.Null(f.Raw) && slices.Contains(p.Allowed, f.Name) {
+			r.Rest = append(r.Rest, f)
+		}
+	}
+	return nil
+}

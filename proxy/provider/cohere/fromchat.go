@@ -23,12 +23,10 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, erro
 	if err != nil {
 		return dst, err //nolint:wrapcheck // fit for the caller
 	}
-	for _, p := range [...]chat.Field{
-		{Name: "n", Raw: r.N}, {Name: "logit_bias", Raw: r.LogitBias}, {Name: "top_logprobs", Raw: r.TopLogProbs}, {Name: "modalities", Raw: r.Modalities},
-	} {
-		if err := f.Policy.Unsupported(p.Name, p.Raw); err != nil {
-			return dst, err //nolint:wrapcheck // as above
-		}
+	if err := f.Policy.Settle(r,
+		chat.Field{Name: "n", Raw: r.N}, chat.Field{Name: "logit_bias", Raw: r.LogitBias}, chat.Field{Name: "top_logprobs", Raw: r.TopLogProbs}, chat.Field{Name: "modalities", Raw: r.Modalities},
+	); err != nil {
+		return dst, err //nolint:wrapcheck // as above
 	}
 	var o wire.Builder
 	messages, err := f.messages(r)

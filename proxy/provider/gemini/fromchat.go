@@ -28,10 +28,8 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 	if err != nil {
 		return dst, err //nolint:wrapcheck // fit for the caller
 	}
-	for _, p := range [...]chat.Field{{Name: "logit_bias", Raw: r.LogitBias}} {
-		if err := f.Policy.Unsupported(p.Name, p.Raw); err != nil {
-			return dst, err //nolint:wrapcheck // as above
-		}
+	if err := f.Policy.Settle(r, chat.Field{Name: "logit_bias", Raw: r.LogitBias}); err != nil {
+		return dst, err //nolint:wrapcheck // as above
 	}
 	var o wire.Builder
 	contents, err := f.contents(r)
