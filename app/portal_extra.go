@@ -14,7 +14,7 @@ func (p *process) portalExtra(cfg *config.Config) portal.Extra {
 	x := portal.Extra{
 		Caller: &chat{plane: p.plane}, Config: p.cfg.Load, Facts: p.modelFacts, Lag: p.health.Lag,
 		Health:  func(id string) (portal.Health, bool) { return deploymentHealth(p, id) },
-		Explain: p.explain, Tests: p.settingTests(),
+		Explain: p.explain, Tests: p.settingTests(), Draining: p.health.draining.Load,
 	}
 	if !cfg.Server.NoDocs {
 		x.OpenAPI = "/openapi.json"

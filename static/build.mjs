@@ -19,13 +19,13 @@ const fonts = { 'geist.woff2': 'geist/files/geist-latin-wght-normal.woff2', 'gei
 for (const [name, file] of Object.entries(fonts)) copyFileSync(at('node_modules/@fontsource-variable', file), join(dist, 'fonts', name));
 
 // Scripts of others, as published. Their map comments are dropped: the maps are not shipped.
-for (const [name, file] of Object.entries({ 'htmx.js': 'htmx.org/dist/htmx.min.js', 'sse.js': 'htmx-ext-sse/dist/sse.min.js' })) {
+for (const [name, file] of Object.entries({ 'htmx.js': 'htmx.org/dist/htmx.min.js' })) {
   writeFileSync(join(dist, name), readFileSync(at('node_modules', file), 'utf8').replace(/\n?\/\/# sourceMappingURL=.*\n?$/, '') + '\n');
 }
 copyFileSync(at('static/src/favicon.svg'), join(dist, 'favicon.svg'));
 
 // Own scripts.
-const own = ['app.js', 'playground.js'].filter((f) => existsSync(at('static/src', f)));
+const own = ['app.js', 'live.js', 'playground.js'].filter((f) => existsSync(at('static/src', f)));
 await build({ entryPoints: own.map((f) => at('static/src', f)), outdir: dist, bundle: true, minify: true, format: 'iife', target: ['es2021'], legalComments: 'none', charset: 'utf8', logLevel: 'warning' });
 
 // Styles. Font addresses get the same hash that static.go computes, so they too may be cached for ever.
@@ -38,7 +38,7 @@ for (const name of Object.keys(fonts)) {
 writeFileSync(join(dist, 'app.css'), css);
 
 // Licences of what is shipped.
-const licences = ['htmx.org', 'htmx-ext-sse', 'lucide-static', '@fontsource-variable/geist', '@fontsource-variable/geist-mono', 'tailwindcss'];
+const licences = ['htmx.org', 'lucide-static', '@fontsource-variable/geist', '@fontsource-variable/geist-mono', 'tailwindcss'];
 writeFileSync(join(dist, 'LICENSES.txt'), licences.map((p) => `== ${p} ${JSON.parse(readFileSync(at('node_modules', p, 'package.json'))).version}\n\n${readFileSync(at('node_modules', p, 'LICENSE'), 'utf8').trim()}\n`).join('\n'));
 
 for (const f of readdirSync(dist).filter((f) => /\.(js|css)$/.test(f)).sort()) {

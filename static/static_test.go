@@ -38,7 +38,7 @@ func TestEveryAssetIsPresentAndTyped(t *testing.T) {
 		"app.js":                 "text/javascript; charset=utf-8",
 		"playground.js":          "text/javascript; charset=utf-8",
 		"htmx.js":                "text/javascript; charset=utf-8",
-		"sse.js":                 "text/javascript; charset=utf-8",
+		"live.js":                "text/javascript; charset=utf-8",
 		"favicon.svg":            "image/svg+xml",
 		"fonts/geist.woff2":      "font/woff2",
 		"fonts/geist-mono.woff2": "font/woff2",
@@ -139,7 +139,7 @@ func TestBudgets(t *testing.T) {
 	for name, c := range map[string]struct {
 		got, limit int
 	}{
-		"scripts and styles": {size("app.css", "app.js", "playground.js", "htmx.js", "sse.js"), 60 << 10},
+		"scripts and styles": {size("app.css", "app.js", "playground.js", "htmx.js", "live.js"), 60 << 10},
 		"styles":             {size("app.css"), 14 << 10},
 		"own script":         {size("app.js"), 8 << 10},
 		"playground":         {size("playground.js"), 4 << 10},

@@ -26,7 +26,7 @@ func sampleLocale(l i18n.Lang) i18n.Locale {
 func sampleFrame(l i18n.Lang, path string) layout.Frame {
 	return layout.Frame{
 		T: l, Path: path, Org: "Acme Research", APIBase: "https://llm.acme.dev/v1", Version: "1.0", Zone: "Europe/Berlin",
-		Assets: layout.Assets{CSS: "/ui/static/app.css", HTMX: "/ui/static/htmx.js", App: "/ui/static/app.js", SSE: "/ui/static/sse.js", Playground: "/ui/static/playground.js", Font: "/ui/static/fonts/geist.woff2", Icon: "/ui/static/favicon.svg"},
+		Assets: layout.Assets{CSS: "/ui/static/app.css", HTMX: "/ui/static/htmx.js", App: "/ui/static/app.js", Live: "/ui/static/live.js", Playground: "/ui/static/playground.js", Font: "/ui/static/fonts/geist.woff2", Icon: "/ui/static/favicon.svg"},
 		User:   layout.User{Name: "Maya Okafor", Email: "maya@acme.dev", Role: layout.RoleAdmin},
 		Nav:    layout.Nav{KeyCount: "12", Playground: true, Admin: true},
 	}

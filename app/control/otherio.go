@@ -141,6 +141,7 @@ type SpendQuery struct {
 	Limit     *int     `query:"limit"`
 	Page      int      `query:"page"`
 	Size      int      `query:"page_size"`
+	Uncounted bool     // portal: the total is not asked for
 	Cursor    string   `query:"cursor"` // keyset paging of the portal: the last row's id
 }
 

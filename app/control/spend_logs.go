@@ -32,7 +32,7 @@ func (s *Spend) Logs(ctx context.Context, who access.Actor, q SpendQuery) (*LogP
 	}
 	sq := store.SpendQuery{
 		Visible: scope, CallID: q.RequestID, UserID: q.UserID, TeamID: q.TeamID, EndUser: q.EndUser, Model: q.Model, Provider: q.Provider,
-		KeyAlias: q.KeyAlias, Status: q.Status, Page: p, Counts: q.Cursor == "",
+		KeyAlias: q.KeyAlias, Status: q.Status, Page: p, Counts: q.Cursor == "" && !q.Uncounted,
 	}
 	if q.Key != "" {
 		if sq.KeyID, err = s.keyID(ctx, q.Key); err != nil {

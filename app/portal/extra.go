@@ -30,6 +30,8 @@ type Extra struct {
 	Explain func(ctx context.Context, key *models.Key, model string) (Explanation, error)
 	// Tests try out single settings.
 	Tests []SettingTest
+	// Draining says that the process is about to end, so that a page's open stream ends with it.
+	Draining func() bool
 	// Lag is how old the spend numbers are, 0 when they are fresh.
 	Lag func() time.Duration
 }

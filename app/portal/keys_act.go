@@ -23,7 +23,8 @@ func nonce() (string, error) {
 	return base64.RawURLEncoding.EncodeToString(b[:]), nil
 }
 
-// keyPlace is where an act on a key was begun: ?back=key is the key's own page, ?back=overview the overview, else a list.
+// keyPlace is where an act on a key was begun: ?back=key is the key's own page, ?back=overview the overview,
+// ?back=welcome the first steps, else a list.
 type keyPlace struct {
 	back string // where a form's "Cancel" and its end lead
 	swap string // the row that its answer replaces where a list is behind the dialog
@@ -36,6 +37,8 @@ func (h *Handlers) keyPlace(c *fiber.Ctx, id string) keyPlace {
 		return keyPlace{back: h.keyURL(id, ""), mark: backToKey}
 	case "overview":
 		return keyPlace{back: h.url("/ui/"), mark: backToOverview}
+	case "welcome":
+		return keyPlace{back: h.url("/ui/welcome"), mark: backToWelcome}
 	}
 	return keyPlace{back: h.url("/ui/keys"), swap: "#" + keys.RowID(id)}
 }
@@ -43,6 +46,7 @@ func (h *Handlers) keyPlace(c *fiber.Ctx, id string) keyPlace {
 const (
 	backToKey      = "?back=key"
 	backToOverview = "?back=overview"
+	backToWelcome  = "?back=welcome" // the first steps
 )
 
 // fromKeyPage makes the links of a key's acts lead back to its own page.

@@ -114,6 +114,9 @@ func (h *Handlers) keyOverview(c *fiber.Ctx, l i18n.Locale, v *control.KeyView) 
 			Tokens: l.InAndOut(l.Number(r.PromptTokens), l.Number(r.OutputTokens)), Cost: l.Money(int64(r.Spend)), Href: h.url("/ui/logs?range=30d&log=" + r.ID),
 		})
 	}
+	if out.Budgets, err = h.keyBudgets(c, l, v, frame); err != nil {
+		return nil, err
+	}
 	out.Check, err = h.accessCheck(c, l, v)
 	return out, err
 }

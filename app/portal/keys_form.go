@@ -132,8 +132,9 @@ func (h *Handlers) showKeyForm(c *fiber.Ctx, status int, in keyInput, problems m
 		return err
 	}
 	text := func(field, value string) ui.Text { return ui.Text{Value: value, Error: problems[field]} }
+	at := h.keyPlace(c, "")
 	v := keys.Form{
-		Page: !web.IsPartial(c), Action: h.url("/ui/keys/new"), Back: h.url("/ui/keys"), OptionsURL: h.url("/ui/keys/new/options"), Nonce: once,
+		Page: !web.IsPartial(c), Action: h.url("/ui/keys/new" + at.mark), Back: at.back, OptionsURL: h.url("/ui/keys/new/options"), Nonce: once,
 		Name: text("key_alias", in.name), Owner: text("owner", in.owner), Team: text("team_id", in.team), Options: h.formOptions(l, in, options, problems),
 		RPM: text("rpm_limit", in.rpm), TPM: text("tpm_limit", in.tpm), Parallel: text("max_parallel_requests", in.parallel),
 		PerModel: text("model_limits", in.perModel), Tags: text("tags", in.tags), Aliases: text("aliases", in.aliases), Metadata: text("metadata", in.metadata),

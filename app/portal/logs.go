@@ -114,6 +114,9 @@ func (h *Handlers) logList(c *fiber.Ctx) error {
 		page = &control.LogPage{}
 	}
 	h.logTable(c, l, s, page, &v)
+	if v.Table.Stream != "" {
+		f.Scripts = append(f.Scripts, f.Assets.Live)
+	}
 	if web.IsPartial(c) {
 		return web.Render(c, logs.ListPart(f, v.Table), logs.ListPart(f, v.Table))
 	}
@@ -135,16 +138,12 @@ func (h *Handlers) logTable(_ *fiber.Ctx, l i18n.Locale, s list, page *control.L
 		t.Filtered = t.Filtered || s.query.Get(name) != "" && s.query.Get(name) != "all"
 	}
 	for i := range page.Rows {
-		r := &page.Rows[i]
-		row := logs.Row{
-			ID: r.ID, Href: link(s.base, s.query, "log", r.ID), At: l.Second(r.StartedAt.Time), OK: r.Status == statusSuccess, Status: statusText(l, &r.SpendRow),
-			Model: orDash(r.ModelGroup), Key: orDash(r.KeyAlias), In: l.Number(r.PromptTokens), Out: l.Number(r.OutputTokens), Cost: l.Money(int64(r.Spend)),
-			Latency: l.Took(r.EndedAt.Sub(r.StartedAt.Time)), Cache: cacheText(l, &r.SpendRow),
-		}
-		if r.KeyAlias != "" {
-			row.KeyHref = h.keyURL(r.KeyID, "")
-		}
-		t.Rows = append(t.Rows, row)
+		t.Rows = append(t.Rows, h.logRowView(l, s, &page.Rows[i]))
+	}
+	v.LiveURL = link(s.base, s.query, "live", "1", "before", "", "log", "")
+	if s.query.Get("live") == "1" && s.query.Get("before") == "" && !h.opt.Policy().General.NoSpendLogs {
+		v.LiveURL, v.StopURL = "", link(s.base, s.query, "live", "", "log", "")
+		t.Stream = link(h.url("/ui/logs/stream"), s.query, "live", "", "log", "")
 	}
 	t.Pager = ui.Pager{List: "list", Size: s.size, Sizes: []int{10, 25, 50, 100}, FormID: "filters", SizeName: "size"}
 	if s.query.Get("before") != "" {
@@ -164,6 +163,19 @@ func (h *Handlers) logTable(_ *fiber.Ctx, l i18n.Locale, s list, page *control.L
 			v.Count.Text = l.AtLeast(v.Count.Text)
 		}
 	}
+}
+
+// logRowView is one request as the list shows it.
+func (h *Handlers) logRowView(l i18n.Locale, s list, r *control.LogRow) logs.Row {
+	row := logs.Row{
+		ID: r.ID, Micros: strconv.FormatInt(r.StartedAt.UnixMicro(), 10), Href: link(s.base, s.query, "log", r.ID), At: l.Second(r.StartedAt.Time), OK: r.Status == statusSuccess,
+		Status: statusText(l, &r.SpendRow), Model: orDash(r.ModelGroup), Key: orDash(r.KeyAlias), In: l.Number(r.PromptTokens), Out: l.Number(r.OutputTokens),
+		Cost: l.Money(int64(r.Spend)), Latency: l.Took(r.EndedAt.Sub(r.StartedAt.Time)), Cache: cacheText(l, &r.SpendRow),
+	}
+	if r.KeyAlias != "" {
+		row.KeyHref = h.keyURL(r.KeyID, "")
+	}
+	return row
 }
 
 // statusText is a call's HTTP status, or the ledger's word where there is none.

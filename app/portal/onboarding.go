@@ -104,7 +104,7 @@ func (h *Handlers) firstSteps(c *fiber.Ctx) (auth.Welcome, error) {
 		return v, err
 	}
 	if options.Personal || len(options.Teams) > 0 {
-		v.CreateURL = h.url("/ui/keys/new")
+		v.CreateURL = h.url("/ui/keys/new" + backToWelcome)
 	}
 	keys, err := h.Keys.List(c.UserContext(), actor, control.KeyQuery{Page: 1, Size: 1, UserID: actor.UserID})
 	if err != nil || len(keys.Items) == 0 {

@@ -110,7 +110,7 @@ func (h *Handlers) Frame(c *fiber.Ctx) layout.Frame {
 		T: l.Lang, Base: h.opt.Web.RootPath, Path: localPath(c), APIBase: h.opt.APIBase(c), Version: h.opt.Version, Zone: l.Zone.String(),
 		ClockZone: l.ClockZone(),
 		Assets: layout.Assets{
-			CSS: static.URL("app.css"), HTMX: static.URL("htmx.js"), App: static.URL("app.js"), SSE: static.URL("sse.js"), Playground: static.URL("playground.js"),
+			CSS: static.URL("app.css"), HTMX: static.URL("htmx.js"), App: static.URL("app.js"), Live: static.URL("live.js"), Playground: static.URL("playground.js"),
 			Font: static.URL("fonts/geist.woff2"), Icon: static.URL("favicon.svg"),
 		},
 	}

@@ -112,6 +112,7 @@ func (h *Handlers) pages() []page {
 		get("/ui/usage", access.SpendRead, h.usagePage),
 		get("/ui/usage.csv", access.SpendRead, h.usageExport),
 		get("/ui/logs", access.SpendRead, h.logList),
+		get("/ui/logs/stream", access.SpendRead, h.logStream),
 		get("/ui/logs/count", access.SpendRead, h.logCount),
 		get("/ui/logs/:id/body", access.SpendRead, h.logBody),
 

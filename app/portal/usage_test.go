@@ -233,3 +233,26 @@ func TestModels(t *testing.T) {
 		t.Errorf("an unknown model: %d", res.status)
 	}
 }
+
+// The live tail sends the rows that the list would show, under the same filters, and ends with the process.
+func TestLiveTail(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(r *rig) { r.extra.Draining = func() bool { return true } })
+	k := r.key(dev, "tail", true)
+	r.spend(&k.Key, "01LIVE", now.Add(-time.Minute), models.USD)
+	page := r.as(dev).get("/ui/logs?live=1").page(200)
+	if url, _ := page.Find("#list").Attr("data-live"); url != "/ui/logs/stream" {
+		t.Errorf("the list follows %q", url)
+	}
+	res := r.as(dev).get("/ui/logs/stream")
+	if res.status != 200 || !strings.HasPrefix(res.header.Get("Content-Type"), "text/event-stream") ||
+		!strings.HasPrefix(res.body, "event: rows\ndata: ") || !strings.Contains(res.body, `id="log-row-01LIVE"`) {
+		t.Errorf("%d %v %s", res.status, res.header, clip(res.body))
+	}
+	if res := r.as(dev).get("/ui/logs/stream?status=failed"); strings.Contains(res.body, "01LIVE") {
+		t.Error("the filter is not heard")
+	}
+	if res := r.as(other).get("/ui/logs/stream"); strings.Contains(res.body, "01LIVE") {
+		t.Error("another person sees it")
+	}
+}

@@ -11,7 +11,7 @@ import { root } from '../lib/process.mjs';
 /** Every GET page of app/portal/routes.go, so that a new page is looked at from its first day. */
 const pages = [...readFileSync(join(root, 'app/portal/routes.go'), 'utf8').matchAll(/\bget\("([^"]+)"/g)]
   .map(([, path]) => path)
-  .filter((path) => !/\.csv$|\/(options|tiles|count|body)$/.test(path)); // downloads and parts are no pages
+  .filter((path) => !/\.csv$|\/(options|tiles|count|body|search|stream)$/.test(path)); // downloads and parts are no pages
 
 /** The words a setting's page may have in its address. */
 const sections = [...readFileSync(join(root, 'app/portal/settings.go'), 'utf8').matchAll(/^\t\t\{"([a-z-]+)"/gm)].map(([, name]) => name);

@@ -23,7 +23,7 @@ func hasChinese(s string) bool {
 func TestEveryMessageIsTranslatedAndFillsItsValues(t *testing.T) {
 	t.Parallel()
 	words := reflect.TypeOf(EN)
-	forms := map[string]bool{"Code": true, "Name": true, "Number": true, "Compact": true, "Money": true, "MoneyShort": true, "Percent": true, "Bytes": true, "List": true, "Join": true}
+	forms := map[string]bool{"Code": true, "Name": true, "Number": true, "Compact": true, "Money": true, "MoneyShort": true, "Percent": true, "Bytes": true, "List": true, "Join": true, "UpperFirst": true}
 	for i := range words.NumMethod() {
 		m := words.Method(i)
 		if forms[m.Name] {

@@ -6,6 +6,8 @@ package i18n
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
@@ -86,6 +88,12 @@ func (l Lang) count(n int64, one, other, zh string) string {
 		}
 	}
 	return fmt.Sprintf(text, l.Number(n))
+}
+
+// UpperFirst begins a line with a phrase of the catalogue: "This key", "Team Checkout".
+func (l Lang) UpperFirst(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
 }
 
 // Join strings short notes together: "1 near limit, 2 blocked", "1 个接近上限，2 个已停用".

@@ -13,6 +13,19 @@ func (l Lang) TheMemberIn(team string) string {
 func (l Lang) TheOrganization(name string) string {
 	return l.fill("organization %s", "组织 %s", name)
 }
+func (l Lang) TheCustomer() string       { return l.pick("the end user", "最终用户") }
+func (l Lang) TheTag(name string) string { return l.fill("tag %s", "标签 %s", name) }
+func (l Lang) KeyBudgetsLead() string {
+	return l.pick("A call counts in each of these, and every one can refuse it.", "每次调用都计入以下各项预算，任何一项都可以拒绝调用。")
+}
+func (l Lang) RefusesNow() string { return l.pick("Refuses calls now", "正在拒绝调用") }
+func (l Lang) BudgetNotShown() string {
+	return l.pick("Its figures are shown to admins only.", "其数字仅向管理员显示。")
+}
+func (l Lang) AmountLeft(amount string) string { return l.fill("%s left", "剩余 %s", amount) }
+func (l Lang) AmountHeld(amount string) string {
+	return l.fill("%s held by open calls", "进行中的调用占用 %s", amount)
+}
 func (l Lang) TheGateway() string { return l.pick("the whole gateway", "整个网关") }
 func (l Lang) ForModel(whose, model string) string {
 	return l.fill("%s for %s", "%s（模型 %s）", whose, model)

@@ -209,6 +209,11 @@ func Plus(class string) templ.Component {
 	return draw(class, `<path d="M5 12h14"/><path d="M12 5v14"/>`)
 }
 
+// Radio is Lucide's "radio".
+func Radio(class string) templ.Component {
+	return draw(class, `<path d="M16.247 7.761a6 6 0 0 1 0 8.478"/><path d="M19.075 4.933a10 10 0 0 1 0 14.134"/><path d="M4.925 19.067a10 10 0 0 1 0-14.134"/><path d="M7.753 16.239a6 6 0 0 1 0-8.478"/><circle cx="12" cy="12" r="2"/>`)
+}
+
 // RefreshCw is Lucide's "refresh-cw".
 func RefreshCw(class string) templ.Component {
 	return draw(class, `<path d="M3 12a9 9 0 0 1 9-9 9.75 9.75 0 0 1 6.74 2.74L21 8"/><path d="M21 3v5h-5"/><path d="M21 12a9 9 0 0 1-9 9 9.75 9.75 0 0 1-6.74-2.74L3 16"/><path d="M8 16H3v5"/>`)
@@ -237,6 +242,11 @@ func Send(class string) templ.Component {
 // Settings is Lucide's "settings".
 func Settings(class string) templ.Component {
 	return draw(class, `<path d="M9.671 4.136a2.34 2.34 0 0 1 4.659 0 2.34 2.34 0 0 0 3.319 1.915 2.34 2.34 0 0 1 2.33 4.033 2.34 2.34 0 0 0 0 3.831 2.34 2.34 0 0 1-2.33 4.033 2.34 2.34 0 0 0-3.319 1.915 2.34 2.34 0 0 1-4.659 0 2.34 2.34 0 0 0-3.32-1.915 2.34 2.34 0 0 1-2.33-4.033 2.34 2.34 0 0 0 0-3.831A2.34 2.34 0 0 1 6.35 6.051a2.34 2.34 0 0 0 3.319-1.915"/><circle cx="12" cy="12" r="3"/>`)
+}
+
+// Square is Lucide's "square".
+func Square(class string) templ.Component {
+	return draw(class, `<rect width="18" height="18" x="3" y="3" rx="2"/>`)
 }
 
 // SquareTerminal is Lucide's "square-terminal".

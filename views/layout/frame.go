@@ -31,12 +31,12 @@ type Frame struct {
 	// SessionEnds is when the session ends, RFC 3339; "" shows no warning before it.
 	SessionEnds string
 	Shortcuts   bool     // single-key shortcuts are on for this person
-	Scripts     []string // further scripts of this page: Assets.SSE, Assets.Playground
+	Scripts     []string // further scripts of this page: Assets.Live, Assets.Playground
 }
 
 // Assets are addresses from static.URL, without Base.
 type Assets struct {
-	CSS, HTMX, App, SSE, Playground, Font, Icon string
+	CSS, HTMX, App, Live, Playground, Font, Icon string
 }
 
 // User is who is signed in.
