@@ -58,6 +58,7 @@ func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
 		keyHeader: func() string { return p.cfg.Load().General.KeyHeader },
 	}
 	api.Register(app, cfg.Server.RootPath, auth, ops)
+	handlers.RegisterScim(app, cfg.Server.RootPath, auth)
 	docs := api.Docs{
 		Version: p.opt.Version, Prefix: cfg.Server.RootPath, Path: cfg.Server.DocsURL, Redoc: cfg.Server.RedocURL, Hidden: cfg.Server.NoDocs, Frame: pages.Frame,
 	}

@@ -11,6 +11,8 @@ type User struct {
 	SSOIssuer    string  `gorm:"column:sso_issuer"`
 	SSOSubject   string  `gorm:"column:sso_subject"` // the provider's own id (sub); "" = it told none
 	ExternalID   string  // what a SCIM client calls this person
+	ScimName     string  // the userName that a SCIM client gave them; "" = none did
+	Scim         JSON    // what it says of them besides, given back as it came
 	Blocked      bool
 
 	Models   Strings

@@ -4,6 +4,9 @@
 package access
 
 import (
+	"slices"
+	"strings"
+
 	"gatehouse/models"
 	"gatehouse/models/fault"
 )
@@ -54,6 +57,14 @@ func (a Actor) IsAdmin() bool { return a.Master || a.System != "" || a.Role == m
 
 // SeesAll says whether the actor reads everything: admins and admin viewers.
 func (a Actor) SeesAll() bool { return a.IsAdmin() || a.Role == models.RoleAdminViewer }
+
+// directory says whether the call came with a directory's key: one that belongs to nobody, no team and no organization, which
+// only admins can make, and whose allowed_routes name SCIM. People give their own keys what routes they like; that makes
+// no directory of them.
+func (a Actor) directory() bool {
+	return a.Key != nil && a.UserID == "" && a.Role == "" && a.Key.TeamID == "" && a.Key.OrgID == "" &&
+		slices.ContainsFunc(a.Key.Routes, func(r string) bool { return r == "/scim" || strings.HasPrefix(r, "/scim/") })
+}
 
 // Name is what created_by, updated_by and deleted_by hold.
 func (a Actor) Name() string {

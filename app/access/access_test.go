@@ -121,6 +121,7 @@ var granted = map[Action]map[string]string{
 	ModelRead:       {"viewer": "*", "user": "*", "reader": "*", "bare": "*"},
 	ModelWrite:      {"user": "led"},
 	AccessGroupRead: {"viewer": "*"}, AccessGroupWrite: {},
+	ScimRead: {}, ScimWrite: {}, // and a directory's key: TestDirectoryKeys
 	SpendRead:     {"viewer": "*", "user": "own led", "reader": "own led"},
 	SpendResetAll: {},
 	AuditRead:     {"viewer": "*"}, SettingsRead: {"viewer": "*"}, SettingsWrite: {},
@@ -321,5 +322,39 @@ func TestFields(t *testing.T) {
 	err := FieldsOf(user, UserUpdate, User(me, nil, nil)).Refuse("user_role")
 	if !fault.Is(err, fault.Forbidden) || !strings.Contains(err.Error(), "Only proxy admins can modify user roles.") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestDirectoryKeys: SCIM is for admins and for a key of nobody's that names its routes; nobody makes such a key of their own.
+func TestDirectoryKeys(t *testing.T) {
+	scim := []string{"/scim/*"}
+	for name, tc := range map[string]struct {
+		key  Via
+		user string
+		role models.Role
+		want bool
+	}{
+		"a directory's":         {key: Via{ID: "k", Routes: scim}, want: true},
+		"with a longer path":    {key: Via{ID: "k", Routes: []string{"/scim/v2"}}, want: true},
+		"an admin's":            {key: Via{ID: "k", Routes: scim}, user: me, role: models.RoleAdmin, want: true},
+		"every route":           {key: Via{ID: "k"}},
+		"a star":                {key: Via{ID: "k", Routes: []string{"*"}}},
+		"another route":         {key: Via{ID: "k", Routes: []string{"/scimitar"}}},
+		"management routes":     {key: Via{ID: "k", Routes: []string{"management_routes"}}},
+		"a person's":            {key: Via{ID: "k", Routes: scim}, user: me, role: models.RoleInternalUser},
+		"a person's, no row":    {key: Via{ID: "k", Routes: scim}, user: me},
+		"an admin viewer's":     {key: Via{ID: "k", Routes: scim}, user: me, role: models.RoleAdminViewer},
+		"a team's service key":  {key: Via{ID: "k", TeamID: "t-member", Routes: scim}},
+		"an organization's key": {key: Via{ID: "k", OrgID: "o-admin", Routes: scim}},
+	} {
+		actor := Actor{UserID: tc.user, Role: tc.role, Key: &tc.key}
+		for _, action := range []Action{ScimRead, ScimWrite} {
+			if got := May(actor, action, Target{}); got != tc.want {
+				t.Errorf("%s: %s is %v, wanted %v", name, action, got, tc.want)
+			}
+		}
+		if tc.user == "" && May(actor, UserList, Target{}) {
+			t.Errorf("%s lists people outside of SCIM", name)
+		}
 	}
 }

@@ -99,6 +99,8 @@ const (
 	CachePing     Action = "cache.ping"
 	CacheWrite    Action = "cache.write"
 	Playground    Action = "playground.use"
+	ScimRead      Action = "scim.read"
+	ScimWrite     Action = "scim.write"
 )
 
 // how an object that the actor may not see is answered.
@@ -124,6 +126,7 @@ type rule struct {
 	see        Action   // whoever is granted this for the object knows that it exists
 	hide       hiding
 	masterOnly bool
+	directory  bool // a directory's key is granted this for every object
 
 	refusal     string // own text of the role's refusal; %s is the role
 	refusalKind fault.Kind
@@ -137,7 +140,7 @@ func (r rule) grant(a Actor) relation {
 			return anything
 		}
 		return 0
-	case a.IsAdmin():
+	case a.IsAdmin(), r.directory && a.directory():
 		return anything
 	case a.Role == models.RoleAdminViewer:
 		return r.viewer
@@ -250,6 +253,8 @@ var table = index(
 	rule{action: CachePing, route: "/cache/ping", viewer: anything, user: anything, reader: anything, bare: anything},
 	rule{action: CacheWrite, route: "/cache/flushall", write: true},
 	rule{action: Playground, route: "/ui/playground", write: true, user: anything},
+	rule{action: ScimRead, route: "/scim/v2/Users", directory: true},
+	rule{action: ScimWrite, route: "/scim/v2/Users", write: true, directory: true},
 )
 
 func index(rules ...rule) map[Action]rule {

@@ -160,6 +160,7 @@ type Services struct {
 	Spend       *Spend
 	Audit       *Audit
 	Cache       *Cache
+	Directory   *Directory
 }
 
 // New makes the services.
@@ -181,6 +182,7 @@ func New(d Deps) *Services {
 	s.Login = newLogin(b)
 	s.Invitations.login = s.Login
 	s.Users.keys, s.Users.invitations = s.Keys, s.Invitations
+	s.Directory = &Directory{base: b, users: s.Users, teams: s.Teams}
 	return s
 }
 

@@ -194,8 +194,8 @@ func (u *Users) PreviewSSO(ctx context.Context, p SSOProfile) (*SSOPreview, erro
 }
 
 // makeTeam makes the team of a group as default_team_params say.
-func (u *Users) makeTeam(ctx context.Context, tx *store.Store, actor access.Actor, g SSOGroup) error {
-	d := u.policy().LiteLLM.DefaultTeam
+func (b *base) makeTeam(ctx context.Context, tx *store.Store, actor access.Actor, g SSOGroup) error {
+	d := b.policy().LiteLLM.DefaultTeam
 	in := NewTeam{ID: g.ID}
 	if g.Name != "" {
 		in.Alias = Some(cleanName(g.Name))
@@ -222,7 +222,7 @@ func (u *Users) makeTeam(ctx context.Context, tx *store.Store, actor access.Acto
 	if err := in.check(); err != nil {
 		return err
 	}
-	teams := Teams{base: u.base}
+	teams := Teams{base: *b}
 	_, err := teams.insertTeam(ctx, tx, actor, in)
 	return err
 }

@@ -268,39 +268,48 @@ func (t *Teams) Delete(ctx context.Context, who access.Actor, ids []string) ([]s
 			}
 			teams = append(teams, team)
 		}
-		keys, err := tx.KeysOfTeams(ctx, ids...)
-		if err != nil {
-			return err
-		}
-		list := make([]*models.Key, len(keys))
-		for i := range keys {
-			list[i] = &keys[i]
-		}
-		if err := t.deleteRows(ctx, tx, who, list); err != nil {
-			return err
-		}
-		members, err := tx.MembersOfTeams(ctx, ids...)
-		if err != nil {
-			return err
-		}
-		var budgets []string
-		for i := range members {
-			budgets = addPtr(budgets, members[i].BudgetID)
-		}
-		if _, err := tx.DeleteTeams(ctx, ids); err != nil {
-			return err
-		}
-		if err := tx.DropOwnBudgets(ctx, budgets...); err != nil {
-			return err
-		}
-		for _, team := range teams {
-			if err := t.audit(ctx, tx, who, access.TeamDelete, team.ID, team, nil); err != nil {
-				return err
-			}
-		}
-		return nil
+		return t.remove(ctx, tx, who, teams)
 	})
 	return ids, err
+}
+
+// remove deletes teams with their keys and memberships.
+func (t *Teams) remove(ctx context.Context, tx *store.Store, who access.Actor, teams []*models.Team) error {
+	ids := make([]string, len(teams))
+	for i, team := range teams {
+		ids[i] = team.ID
+	}
+	keys, err := tx.KeysOfTeams(ctx, ids...)
+	if err != nil {
+		return err
+	}
+	list := make([]*models.Key, len(keys))
+	for i := range keys {
+		list[i] = &keys[i]
+	}
+	if err := t.deleteRows(ctx, tx, who, list); err != nil {
+		return err
+	}
+	members, err := tx.MembersOfTeams(ctx, ids...)
+	if err != nil {
+		return err
+	}
+	var budgets []string
+	for i := range members {
+		budgets = addPtr(budgets, members[i].BudgetID)
+	}
+	if _, err := tx.DeleteTeams(ctx, ids); err != nil {
+		return err
+	}
+	if err := tx.DropOwnBudgets(ctx, budgets...); err != nil {
+		return err
+	}
+	for _, team := range teams {
+		if err := t.audit(ctx, tx, who, access.TeamDelete, team.ID, team, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Permissions says what plain members may do with the team's keys.

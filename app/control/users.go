@@ -307,35 +307,47 @@ func (u *Users) Delete(ctx context.Context, who access.Actor, ids []string) (int
 			}
 			rows = append(rows, user)
 		}
-		keys, err := tx.KeysOfUsers(ctx, ids...)
-		if err != nil {
-			return err
-		}
-		list := make([]*models.Key, len(keys))
-		for i := range keys {
-			list[i] = &keys[i]
-		}
-		if err := u.deleteRows(ctx, tx, who, list); err != nil {
-			return err
-		}
-		budgets, err := placeBudgets(ctx, tx, ids)
-		if err != nil {
-			return err
-		}
-		if count, err = tx.DeleteUsers(ctx, ids); err != nil {
-			return err
-		}
-		if err := tx.DropOwnBudgets(ctx, budgets...); err != nil {
-			return err
-		}
-		for _, user := range rows {
-			if err := u.audit(ctx, tx, who, access.UserDelete, user.ID, user, nil); err != nil {
-				return err
-			}
-		}
-		return nil
+		var err error
+		count, err = u.remove(ctx, tx, who, rows)
+		return err
 	})
 	return int(count), err
+}
+
+// remove deletes people with all that is theirs.
+func (u *Users) remove(ctx context.Context, tx *store.Store, who access.Actor, rows []*models.User) (int64, error) {
+	ids := make([]string, len(rows))
+	for i, row := range rows {
+		ids[i] = row.ID
+	}
+	keys, err := tx.KeysOfUsers(ctx, ids...)
+	if err != nil {
+		return 0, err
+	}
+	list := make([]*models.Key, len(keys))
+	for i := range keys {
+		list[i] = &keys[i]
+	}
+	if err := u.deleteRows(ctx, tx, who, list); err != nil {
+		return 0, err
+	}
+	budgets, err := placeBudgets(ctx, tx, ids)
+	if err != nil {
+		return 0, err
+	}
+	count, err := tx.DeleteUsers(ctx, ids)
+	if err != nil {
+		return 0, err
+	}
+	if err := tx.DropOwnBudgets(ctx, budgets...); err != nil {
+		return 0, err
+	}
+	for _, row := range rows {
+		if err := u.audit(ctx, tx, who, access.UserDelete, row.ID, row, nil); err != nil {
+			return 0, err
+		}
+	}
+	return count, nil
 }
 
 // placeBudgets are the budget rows that people's places in teams and organizations have.

@@ -109,7 +109,10 @@ func plainType(te *json.UnmarshalTypeError) string {
 }
 
 // CheckJSON verifies that body is one JSON object within the bounds.
-func CheckJSON(body []byte) error {
+func CheckJSON(body []byte) error { return CheckJSONOf(body, maxMembers) }
+
+// CheckJSONOf is CheckJSON for a body of as many members.
+func CheckJSONOf(body []byte, most int) error {
 	if len(body) > MaxBody {
 		return fault.New(fault.TooLarge, "the body is larger than 1 MiB")
 	}
@@ -118,8 +121,11 @@ func CheckJSON(body []byte) error {
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
-	members := 0
-	if err := walk(dec, 0, &members, true); err != nil {
+	left := most
+	if err := walk(dec, 0, &left, true); err != nil {
+		if left < 0 {
+			return fault.Newf(fault.Invalid, "the body has more than %d members", most)
+		}
 		if f := fault.As(err); f != nil {
 			return f
 		}
@@ -131,7 +137,8 @@ func CheckJSON(body []byte) error {
 	return nil
 }
 
-func walk(dec *json.Decoder, depth int, members *int, top bool) error {
+// walk reads one value; left is how many members may still come.
+func walk(dec *json.Decoder, depth int, left *int, top bool) error {
 	tok, err := dec.Token()
 	if err != nil {
 		return noEOF(err)
@@ -154,8 +161,8 @@ func walk(dec *json.Decoder, depth int, members *int, top bool) error {
 	}
 	var seen map[string]struct{}
 	for dec.More() {
-		if *members++; *members > maxMembers {
-			return fault.Newf(fault.Invalid, "the body has more than %d members", maxMembers)
+		if *left--; *left < 0 {
+			return errors.New("too many members")
 		}
 		if delim == '{' {
 			name, err := dec.Token()
@@ -174,7 +181,7 @@ func walk(dec *json.Decoder, depth int, members *int, top bool) error {
 			}
 			seen[key] = struct{}{}
 		}
-		if err := walk(dec, depth+1, members, false); err != nil {
+		if err := walk(dec, depth+1, left, false); err != nil {
 			return err
 		}
 	}

@@ -99,6 +99,9 @@ func errorHandler(o Options) fiber.ErrorHandler {
 		if page, _ := c.Locals(localPartial).(bool); page && o.ErrorPage != nil {
 			return o.ErrorPage(c, p)
 		}
+		if scim, _ := c.Locals(localScim).(bool); scim {
+			return writeScim(c, p)
+		}
 		detail, _ := c.Locals(localDetail).(bool)
 		return writeProblem(c, p, detail)
 	}
@@ -143,4 +146,31 @@ func writeProblem(c *fiber.Ctx, p Problem, detail bool) error {
 	}
 	c.Status(p.Status).Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	return c.Send(out)
+}
+
+// WithScim makes errors of this request SCIM's (RFC 7644 §3.12).
+func WithScim(c *fiber.Ctx) { c.Locals(localScim, true) }
+
+type scimError struct {
+	Schemas []string `json:"schemas"`
+	Status  string   `json:"status"`
+	Type    string   `json:"scimType,omitempty"`
+	Detail  string   `json:"detail"`
+}
+
+func writeScim(c *fiber.Ctx, p Problem) error {
+	out := scimError{Schemas: []string{"urn:ietf:params:scim:api:messages:2.0:Error"}, Status: strconv.Itoa(p.Status), Detail: p.Message}
+	switch p.Type {
+	case "invalidFilter", "invalidPath", "invalidValue", "invalidSyntax", "uniqueness", "mutability", "noTarget", "tooMany":
+		out.Type = p.Type
+	}
+	if p.Status == fiber.StatusUnauthorized {
+		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
+	}
+	b, err := json.Marshal(out)
+	if err != nil {
+		return err
+	}
+	c.Status(p.Status).Set(fiber.HeaderContentType, "application/scim+json")
+	return c.Send(b)
 }

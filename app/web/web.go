@@ -57,6 +57,7 @@ const (
 	localID      = "gatehouse.request_id"
 	localDetail  = "gatehouse.detail"
 	localPartial = "gatehouse.page"
+	localScim    = "gatehouse.scim"
 )
 
 // Actor is the caller that the route's authentication put there; the zero Actor may do nothing.
