@@ -56,6 +56,9 @@ e2e: ## the browser journeys and the SDK tests, against the real binary
 bench: ## benchmarks of the hot path, six runs, for benchstat
 	go test -run '^$$' -bench . -benchmem -count 6 ./proxy/...
 
+soak: ## a million distinct questions through the response cache: its memory stays within its bound (about four minutes)
+	go test -run '^$$' -bench CacheSoak -benchtime 1000000x ./proxy
+
 bench-admin: build ## lists, logs and reports with 100,000 keys and 5 million calls on PostgreSQL (GATEHOUSE_BENCH_DATABASE keeps them)
 	GATEHOUSE_BINARY=$(CURDIR)/bin/gatehouse nice -n 10 go test -vet=off -run '^$$' -bench . -benchtime 50x -timeout 60m ./e2e/bench
 

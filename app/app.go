@@ -37,7 +37,6 @@ import (
 	"gatehouse/proxy/price"
 	"gatehouse/proxy/route"
 	"gatehouse/proxy/spend"
-	"gatehouse/proxy/tokens"
 )
 
 // Options are what main hands over.
@@ -130,13 +129,12 @@ func Run(ctx context.Context, opt Options) error {
 	p.stop = stop
 	defer stop()
 	defer p.close()
-	// Beside the rest of the start, which mostly waits for the database: no call is to wait for it, nor to share a core with it.
-	p.goRun(background, "vocabulary", func(context.Context) error { tokens.Warm(); return nil })
 	if err := p.build(ctx, background, cfg); err != nil {
 		p.handOver(cfg)
 		return err
 	}
 	p.goRun(background, "reload", func(ctx context.Context) error { p.watchReload(ctx, hup); return nil })
+	p.goRun(background, "memory", func(ctx context.Context) error { giveBack(ctx); return nil })
 	return p.serve(ctx, cfg, ln)
 }
 

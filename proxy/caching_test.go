@@ -16,6 +16,7 @@ import (
 	"gatehouse/internal/testkit"
 	"gatehouse/models"
 	"gatehouse/proxy/cache"
+	"gatehouse/proxy/keyring"
 	"gatehouse/proxy/limit"
 	"gatehouse/proxy/spend"
 )
@@ -636,6 +637,30 @@ func TestCacheAfterChanges(t *testing.T) {
 	install("gpt-5", "")
 	if got := ask(); got.status != http.StatusNotFound {
 		t.Errorf("a model that is gone: %d %s", got.status, got.body)
+	}
+}
+
+// An alias that points elsewhere asks elsewhere, at the price of where it points.
+func TestCacheAfterAliasChange(t *testing.T) {
+	t.Parallel()
+	r, _ := cachedRig(t, stores(t)["local"](t), cache.Rules{})
+	cheap, dear := deployment("cheap", "openai", "cheap-real"), deployment("dear", "openai", "dear-real")
+	cheap.APIBase, dear.APIBase = r.provider.URL+"/v1", r.provider.URL+"/v1"
+	dear.Prices["output_cost_per_token"] = json.Number("0.000009")
+	r.ring.SetDeployments([]models.Deployment{cheap, dear})
+	const first, second = 10*1000 + 20*2000, 10*1000 + 20*9000
+	steps := []struct {
+		to, state   string
+		cost, saved models.Nano
+	}{
+		{"cheap", "miss", first, 0}, {"cheap", "hit", 0, first}, {"dear", "miss", second, 0}, {"dear", "hit", 0, second}, {"cheap", "hit", 0, first},
+	}
+	for i, step := range steps {
+		r.ring.SetAliases(map[string]keyring.Alias{"model": {Model: step.to}})
+		want(t, step.to, step.state, r.ask(redKey, chatBody("model", "")))
+		if rec := r.book.wait(t, i+1)[i]; rec.CostNano != step.cost || rec.SavedNano != step.saved || rec.Model != step.to+"-real" || rec.ModelGroup != step.to {
+			t.Errorf("step %d: cost %d, saved %d, model %s of %s", i, rec.CostNano, rec.SavedNano, rec.Model, rec.ModelGroup)
+		}
 	}
 }
 

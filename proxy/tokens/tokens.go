@@ -15,7 +15,8 @@ type family struct {
 	tenths int
 }
 
-// A vocabulary takes 25 ms and 6 MB, so each is loaded when it is first needed and then kept; it never changes.
+// A vocabulary takes 25 ms and 9 MB, so each is loaded when it is first needed and then kept; it never changes. Most
+// processes need none: providers report usage, and estimates count only near the end of a budget.
 var (
 	o200k  = sync.OnceValue(func() tokenizer.Codec { return load(tokenizer.O200kBase) })
 	cl100k = sync.OnceValue(func() tokenizer.Codec { return load(tokenizer.Cl100kBase) })
@@ -31,9 +32,6 @@ func load(e tokenizer.Encoding) tokenizer.Codec {
 	}
 	return c
 }
-
-// Warm loads the usual vocabulary. Call it in the background after the start.
-func Warm() { o200k() }
 
 // familyOf knows OpenAI's names; everything else is counted with its newest vocabulary and a tenth on top.
 func familyOf(model string) family {

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package app
+
+// dropProgramPages does nothing here.
+func dropProgramPages() {}
