@@ -76,7 +76,11 @@ func (h *Handlers) signedIn(action access.Action) fiber.Handler {
 			// On a page, a role that never may is told so in the frame, whatever the API's status for it is.
 			return fault.New(fault.Forbidden, fault.As(err).Message).WithCause(err)
 		}
-		return c.Next()
+		err = c.Next()
+		if no := fault.As(err); no != nil && no.Kind == fault.Unauthenticated { // the same, from a service that looked closer
+			return fault.New(fault.Forbidden, no.Message).WithCause(err)
+		}
+		return err
 	}
 }
 

@@ -48,7 +48,7 @@ export class Visitor {
     self.complaints = [];
     self.expected = [];
     self.page = await context.newPage();
-    self.page.setDefaultTimeout(10_000);
+    self.page.setDefaultTimeout(20_000);
     self.#watch(new URL(url).origin);
     return self;
   }

@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { admin } from './gatehouse.mjs';
 
 /** Signs in as the admin of UI_USERNAME and UI_PASSWORD, sent to the sign-in page by the page they wanted to see. */
-export async function signIn({ page }, { name = admin.name, password = admin.password, next = '/ui/keys' } = {}) {
+export async function signIn({ page }, { name = admin.name, password = admin.password, next = '/ui/keys', button } = {}) {
   await page.goto(next);
   assert.match(page.url(), /\/login/, 'a visitor is sent to the sign-in page');
   await page.locator('input[autocomplete=username]').fill(name);
   await page.locator('input[autocomplete=current-password]').fill(password);
-  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await (button ? page.locator(button) : page.getByRole('button', { name: 'Sign in', exact: true })).click();
   await page.waitForURL((url) => url.pathname === next);
 }
 
