@@ -71,7 +71,7 @@ func explain(w *budget.Want, here budget.State, books models.SliceView, pricing 
 		spent = books.Spent.AddSat(here.Unbooked)
 	}
 	s := control.ScopeBudget{
-		Scope: w.Level.String(), ID: w.ID, Model: w.Model, Spent: spent, Held: here.Held, Lent: books.Sliced, Lost: books.Lost, Duration: w.Duration,
+		Scope: w.Level.String(), ID: w.ID, Model: w.Model, Counter: w.Scope, Spent: spent, Held: here.Held, Lent: books.Sliced, Lost: books.Lost, Duration: w.Duration,
 	}
 	if here.ResetsAt != 0 {
 		at := models.FromMicros(here.ResetsAt)

@@ -81,6 +81,7 @@ var granted = map[Action]map[string]string{
 	KeyBlock:         {"user": "led"},
 	KeyUnblock:       {"user": "led"},
 	KeyResetSpend:    {"user": "led"},
+	KeyReleaseBudget: {},
 	KeyHealth:        {"viewer": "itself", "user": "itself", "reader": "itself", "bare": "itself"},
 
 	UserNew:        {"user": "org in-org"},

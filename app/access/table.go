@@ -26,6 +26,7 @@ const (
 	KeyBlock         Action = "key.block"
 	KeyUnblock       Action = "key.unblock"
 	KeyResetSpend    Action = "key.reset_spend"
+	KeyReleaseBudget Action = "key.release_budget"
 	KeyHealth        Action = "key.health"
 )
 
@@ -189,6 +190,7 @@ var table = index(
 	rule{action: KeyBlock, route: "/key/block", write: true, user: teamAdmin, see: KeyInfo},
 	rule{action: KeyUnblock, route: "/key/unblock", write: true, user: teamAdmin, see: KeyInfo},
 	rule{action: KeyResetSpend, route: "/key/{key}/reset_spend", write: true, user: teamAdmin, see: KeyInfo},
+	rule{action: KeyReleaseBudget, route: "/key/budget/release", write: true, see: KeyInfo},
 	rule{action: KeyHealth, route: "/key/health", viewer: itself, user: itself, reader: itself, bare: itself, hide: hideAdmin},
 
 	rule{action: UserNew, route: "/user/new", write: true, user: orgAdmin, hide: hideAdmin},

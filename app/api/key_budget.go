@@ -69,3 +69,38 @@ func scopeBudgetOf(s *control.ScopeBudget) scopeBudget {
 	row.Spend, row.Held, row.Lent, row.Lost = &s.Spent, &s.Held, &s.Lent, &s.Lost
 	return row
 }
+
+// keyReleaseOp frees what replicas that are gone for good have of a key's budgets.
+func (h *Handlers) keyReleaseOp() Op {
+	return op(Op{
+		Method: "POST", Path: "/key/budget/release", Action: access.KeyReleaseBudget, Tag: "keys", Example: `{"key":"{key}"}`,
+		Doc: "Give back what replicas that are gone for good had of the budgets that a key's calls are counted in (\"lost\" of /key/budget). What was spent stays.",
+	}, h.keyRelease)
+}
+
+type keyRelease struct {
+	Key string `json:"key"`
+}
+
+type keyReleased struct {
+	Key      string          `json:"key"`
+	Released []releasedScope `json:"released"`
+}
+
+type releasedScope struct {
+	Scope  string      `json:"scope"`
+	ID     string      `json:"id"`
+	Amount models.Nano `json:"amount"`
+}
+
+func (h *Handlers) keyRelease(c *fiber.Ctx, in keyRelease) (keyReleased, error) {
+	hash, freed, err := h.Keys.ReleaseBudget(c.UserContext(), web.Actor(c), in.Key)
+	if err != nil {
+		return keyReleased{}, err
+	}
+	out := keyReleased{Key: hash, Released: []releasedScope{}}
+	for _, f := range freed {
+		out.Released = append(out.Released, releasedScope{Scope: f.Scope, ID: f.ID, Amount: f.Lost})
+	}
+	return out, nil
+}

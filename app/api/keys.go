@@ -61,6 +61,7 @@ func (h *Handlers) keyOps() []Op {
 			Example: `{"reset_to":0}`,
 		}, h.keyResetSpend),
 		h.keyBudgetOp(),
+		h.keyReleaseOp(),
 		op(Op{Method: "POST", Path: "/key/health", Action: access.KeyHealth, Tag: "keys", Doc: "Answers if the caller's key is good.", Example: `{}`}, h.keyHealth),
 	}
 }

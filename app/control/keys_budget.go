@@ -6,6 +6,7 @@ import (
 	"gatehouse/app/access"
 	"gatehouse/models"
 	"gatehouse/models/fault"
+	"gatehouse/models/store"
 )
 
 // Budgeter knows how the budgets of a key stand at this moment, by the rules that the data plane refuses calls by.
@@ -29,6 +30,7 @@ type KeyBudget struct {
 // ScopeBudget is one scope of it. Money is of the present window.
 type ScopeBudget struct {
 	Scope, ID, Model      string
+	Counter               string       // models.Scope…
 	MaxBudget, Soft       *models.Nano // nil: none
 	Spent                 models.Nano
 	Held                  models.Nano  // by calls that are under way in this process
@@ -69,4 +71,48 @@ func (k *Keys) Budget(ctx context.Context, who access.Actor, ref, model, custome
 		}
 	}
 	return &b, nil
+}
+
+// ReleaseBudget gives back what replicas that are gone have of the budgets that a key's calls are counted in, and tells
+// which scopes had lost how much. Should such a replica come back after all, what it had spent is booked beyond that.
+// Errors: fault.NotFound, fault.Forbidden, fault.Unavailable.
+func (k *Keys) ReleaseBudget(ctx context.Context, who access.Actor, ref string) (hash string, freed []ScopeBudget, err error) {
+	if err := k.gate(ctx, who, access.KeyReleaseBudget); err != nil {
+		return "", nil, err
+	}
+	err = k.change(ctx, who, access.KeyReleaseBudget, ref2id(ref), func(tx *store.Store) error {
+		key, err := k.key(ctx, tx, ref)
+		if err != nil {
+			return notFound("key", "", err)
+		}
+		if err := access.Check(who, access.KeyReleaseBudget, access.Key(key)); err != nil {
+			return err
+		}
+		if k.Explain == nil {
+			return fault.New(fault.Unavailable, "budgets cannot be told yet")
+		}
+		b, ok, err := k.Explain.KeyBudget(ctx, key.ID, "", "")
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fault.New(fault.Unavailable, "this key is not served here yet")
+		}
+		scopes := make([]string, len(b.Scopes))
+		for i := range b.Scopes {
+			scopes[i] = b.Scopes[i].Counter
+		}
+		lost, err := tx.ReleaseLost(ctx, scopes...)
+		if err != nil {
+			return err
+		}
+		hash, freed = key.Hash, nil
+		for _, s := range b.Scopes {
+			if s.Lost = lost[s.Counter]; s.Lost != 0 {
+				freed = append(freed, s)
+			}
+		}
+		return k.audit(ctx, tx, who, access.KeyReleaseBudget, key.ID, map[string]any{"lost": lost}, map[string]any{"lost": map[string]any{}})
+	})
+	return hash, freed, err
 }

@@ -104,11 +104,13 @@ func killed(t *testing.T, restarted bool) {
 			t.Errorf("%v is still held", n)
 		}
 	}
-	// What the dead one had of the budgets is shown, and an administrator's reset gives it back.
+	// What the dead one had of the budgets is shown, and an administrator can give it back.
 	if !restarted && own.lost > 0 {
-		all[0].Admin(t, http.MethodPost, "/key/"+key.Hash+"/reset_spend", object{"reset_to": 0})
-		if b := look(t, db, "key:"+id, "key_id", id); b.lost != 0 || b.spent != 0 {
-			t.Errorf("after a reset: %+v", b)
+		all[0].Admin(t, http.MethodPost, "/key/budget/release", object{"key": key.Hash})
+		for scope, before := range map[string]books{"key:" + id: own, "team:" + team: shared} {
+			if b := look(t, db, scope, "key_id", id); b.lost != 0 || b.spent != before.spent || b.sliced != b.balance {
+				t.Errorf("%s after a release: %+v, before it %+v", scope, b, before)
+			}
 		}
 	}
 	t.Logf("restarted %t: provider %d, rows %d, settled by others %d, key %+v, team %+v", restarted, calls, calls, cut, own, shared)

@@ -165,6 +165,33 @@ func TestAnOperatorReleasesWhatWasLost(t *testing.T) {
 	})
 }
 
+func TestWhatWasLostIsReleased(t *testing.T) {
+	onPostgres(t, func(t *testing.T, s *store.Store) {
+		got(s.Beat(t.Context(), "a", time.Microsecond))(t)
+		got(s.Beat(t.Context(), "b", replicaTTL))(t)
+		slice(t, s, "a", lend("key:k", 1, 1, true, 0, 990))
+		slice(t, s, "b", lend("key:k", 2, 1, true, 0, 10))
+		must(t, s.WriteSpend(t.Context(), []models.Spend{spent("c1", "key:k", 5, 2, 5)}))
+		got(s.SweepReplicas(t.Context()))(t)
+		freed := got(s.ReleaseLost(t.Context(), "key:k", "key:other"))(t)
+		if len(freed) != 1 || freed["key:k"] != 990 {
+			t.Errorf("released %v", freed)
+		}
+		same(t, "again", len(got(s.ReleaseLost(t.Context(), "key:k"))(t)), 0)
+		v := slice(t, s, "b", lend("key:k", 2, 2, false, 0, 100))[0].View
+		same(t, "spent stays", v.Spent, 5)
+		same(t, "lost", v.Lost, 0)
+		same(t, "lent", v.Sliced, 105)
+		// It comes back after all: its slice is gone, and what it had spent is booked.
+		got(s.Beat(t.Context(), "a", replicaTTL))(t)
+		must(t, s.WriteSpend(t.Context(), []models.Spend{spent("c2", "key:k", 7, 1, 7)}))
+		same(t, "the old slice", slice(t, s, "a", lend("key:k", 1, 2, false, 0, 10))[0].Void, true)
+		v = slice(t, s, "b", lend("key:k", 2, 3, false, 0, 0))[0].View
+		same(t, "spent", v.Spent, 12)
+		same(t, "lent", v.Sliced, 105)
+	})
+}
+
 // A team is deleted and made again under its id: what a replica had of the old one's budget is no part of the new one's.
 func TestAForgottenScopeLendsNothing(t *testing.T) {
 	onPostgres(t, func(t *testing.T, s *store.Store) {
