@@ -92,7 +92,7 @@ func (c *call) question() cache.Question {
 	}
 	tenant := rules.Tenant(g.ID(), user, team, c.snap.OrgID(g))
 	q := cache.Question{
-		Scope: tenant, Namespace: rules.Namespace + "\x1f" + c.cache.controls.Namespace, Op: c.op, Group: c.group, Body: &c.s.req,
+		Scope: tenant, Namespace: rules.Namespace + "\x1f" + c.cache.controls.Namespace, Op: c.op, Group: c.group, Body: &c.s.req, Raw: c.s.body,
 	}
 	if c.wire == provider.Anthropic { // these two change what the model may do
 		h := &c.ctx.Request.Header
@@ -112,7 +112,7 @@ func (c *call) fromCache() (answered bool, f *failure) {
 		return false, nil
 	}
 	q := c.question()
-	k.key, k.state = q.Key(), cacheMiss
+	k.key, k.state = c.p.Cache.Key(&q), cacheMiss
 	if k.controls.NoCache {
 		return false, nil
 	}

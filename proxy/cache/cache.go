@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"hash/maphash"
 	"log/slog"
 	"time"
 
@@ -104,6 +105,7 @@ type Cache struct {
 	o       Options
 	breaker breaker.Breaker
 	flights flights
+	memo    memo
 }
 
 // New makes a cache.
@@ -117,7 +119,7 @@ func New(o Options) *Cache {
 	if o.Timeout <= 0 {
 		o.Timeout = Timeout
 	}
-	return &Cache{o: o}
+	return &Cache{o: o, memo: memo{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}}
 }
 
 // MaxAnswer is the largest body that is kept.

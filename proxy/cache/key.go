@@ -19,6 +19,7 @@ type Question struct {
 	Group     string // the model after aliases
 	Extra     []byte // what else changes the answer and is not in the body
 	Body      *wire.Request
+	Raw       []byte // Body as it was sent
 }
 
 //nolint:gochecknoglobals // a pool
@@ -30,13 +31,7 @@ const keepCanonical = 256 << 10
 // Key works the key out: every parameter that can change the answer, in a stable order, and nothing else.
 func (q *Question) Key() Key {
 	buf := canonical.Get().(*[]byte) //nolint:forcetypeassert // the pool holds nothing else
-	b := (*buf)[:0]
-	for _, part := range [...]string{q.Scope, q.Namespace, q.Op.String(), q.Group} {
-		b = binary.AppendUvarint(b, uint64(len(part)))
-		b = append(b, part...)
-	}
-	b = binary.AppendUvarint(b, uint64(len(q.Extra)))
-	b = append(b, q.Extra...)
+	b := q.appendWho((*buf)[:0])
 	var room [24]field
 	fields := room[:0]
 	for i := range q.Body.Len() {
@@ -51,6 +46,16 @@ func (q *Question) Key() Key {
 	}
 	canonical.Put(buf)
 	return k
+}
+
+// appendWho appends all of a question but its body.
+func (q *Question) appendWho(b []byte) []byte {
+	for _, part := range [...]string{q.Scope, q.Namespace, q.Op.String(), q.Group} {
+		b = binary.AppendUvarint(b, uint64(len(part)))
+		b = append(b, part...)
+	}
+	b = binary.AppendUvarint(b, uint64(len(q.Extra)))
+	return append(b, q.Extra...)
 }
 
 // matters says whether a body's field can change what the model answers. The gateway's own fields do not, but for those

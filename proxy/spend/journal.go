@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -130,6 +131,8 @@ func (j *journal) commit(kind byte, callID string, body []byte, last *progress) 
 		<-b.done
 		return b.err
 	}
+	// Calls that could run now get to join the batch before it is written: of several that are due, one write.
+	runtime.Gosched()
 	j.write.Lock()
 	j.gather.Lock()
 	j.cur = acquireBatch()
