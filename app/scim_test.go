@@ -417,7 +417,9 @@ func TestNobodyMakesADirectory(t *testing.T) {
 	r := newRig(t, rolesConfig)
 	w := newCast(r)
 	for _, caller := range "UTO" {
-		as := func(path, body string) answer { return r.do("POST", path, body, "Authorization", "Bearer "+w.keys[caller]) }
+		as := func(path, body string) answer {
+			return r.do("POST", path, body, "Authorization", "Bearer "+w.keys[caller])
+		}
 		var made []string
 		for _, body := range []string{
 			`{"allowed_routes":["/scim/*"]}`, `{"user_id":null,"allowed_routes":["/scim/*"]}`, `{"user_id":"","allowed_routes":["/scim/*"]}`,

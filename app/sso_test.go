@@ -326,6 +326,15 @@ func TestSSOFirstSignIn(t *testing.T) {
 	if got := r.user("boss")["user_role"]; got != "proxy_admin" {
 		t.Errorf("PROXY_ADMIN_ID: %v", got)
 	}
+	r.admin("POST", "/user/new", `{"user_id":"row-7","user_email":"chief@example.org","auto_create_key":false}`)
+	if a := in(person("chief")); a.status != http.StatusSeeOther || r.user("row-7")["user_role"] != "internal_user" {
+		t.Errorf("a linked row: %d %v", a.status, r.user("row-7"))
+	}
+	r.p.policy.Load().UI.AdminID = "chief"
+	must(person("chief"))
+	if got := r.user("row-7")["user_role"]; got != "proxy_admin" {
+		t.Errorf("PROXY_ADMIN_ID of a linked row: %v", got)
+	}
 	if a := in(person("", "preferred_username", nil, "email_verified", nil)); a.status != http.StatusUnauthorized {
 		t.Errorf("no id, no verified email: %d", a.status)
 	}
@@ -566,6 +575,21 @@ func TestMicrosoft(t *testing.T) {
 		}
 		if team := r.admin("GET", "/team/info?team_id=ms-9", "")["team_info"].(map[string]any); team["team_alias"] != "Nine" {
 			t.Errorf("team %v", team)
+		}
+	})
+	t.Run("another cloud: its own Graph, and nobody else sees the token", func(t *testing.T) {
+		cloud := newIDP(t)
+		cloud.groups, cloud.perPage = p.groups, 1
+		cloud.as(who("mia"))
+		r := newRigWith(t, ssoYAML, Options{Env: p.microsoftEnv("MICROSOFT_AUTHORIZATION_ENDPOINT="+cloud.URL+"/authorize", "MICROSOFT_TOKEN_ENDPOINT="+cloud.URL+"/token", "MICROSOFT_USERINFO_ENDPOINT="+cloud.URL+"/v1.0/me"), Endpoints: p.endpoints()})
+		asked := false
+		p.set(func() { p.graphing = func(http.ResponseWriter) bool { asked = true; return false } })
+		defer p.set(func() { p.graphing = nil })
+		if a := r.browser().through(); a.status != http.StatusSeeOther {
+			t.Fatalf("answered %d: %s", a.status, a.body)
+		}
+		if got := teams(r, "mia"); got != "ms-1 ms-2 ms-3 ms-4" || asked {
+			t.Errorf("teams %s, Microsoft's Graph was asked: %v", got, asked)
 		}
 	})
 	t.Run("any tenant: an address that nobody verified links nothing", func(t *testing.T) {

@@ -48,6 +48,13 @@ func (u *Users) SignInSSO(ctx context.Context, who access.Actor, p SSOProfile) (
 		return nil, err
 	}
 	login := Login{base: u.base}
+	if admin := u.policy().UI.AdminID; admin != "" && p.Subject == admin && user.Role != models.RoleAdmin {
+		// PROXY_ADMIN_ID may be the SSO id of somebody whose row has another id.
+		if err := u.Store.SetUser(ctx, user.ID, map[string]any{"role": models.RoleAdmin}); err != nil {
+			return nil, err
+		}
+		user.Role = models.RoleAdmin
+	}
 	in, err := login.allowed(ctx, user, "sso")
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"gatehouse/app/config"
 	"gatehouse/app/control"
@@ -22,8 +23,12 @@ func (s *Service) graphGroups(ctx context.Context, c *config.Microsoft, e Endpoi
 		ID   string `json:"id"`
 		Name string `json:"displayName"`
 	}
+	graph := graphOf(c, e)
+	if graph == "" {
+		return nil
+	}
 	var mine []control.SSOGroup
-	err := s.graphList(ctx, e.Graph, "/v1.0/me/memberOf?$select=id,displayName&$top=100", token, func(raw json.RawMessage) error {
+	err := s.graphList(ctx, graph, "/me/memberOf?$select=id,displayName&$top=100", token, func(raw json.RawMessage) error {
 		var one entry
 		if err := json.Unmarshal(raw, &one); err != nil {
 			return fmt.Errorf("read a group: %w", err)
@@ -37,7 +42,7 @@ func (s *Service) graphGroups(ctx context.Context, c *config.Microsoft, e Endpoi
 		return err
 	}
 	if c.ServicePrincipalID != "" {
-		assigned, err := s.assignedGroups(ctx, c, e, token)
+		assigned, err := s.assignedGroups(ctx, c, graph, token)
 		if err != nil {
 			return err
 		}
@@ -66,11 +71,23 @@ func (s *Service) graphGroups(ctx context.Context, c *config.Microsoft, e Endpoi
 	return nil
 }
 
+// graphOf is the Microsoft Graph that the person's token is for: the one whose /me is the userinfo endpoint. A userinfo
+// endpoint that is none has no groups to ask for, and Microsoft's Graph is not shown another cloud's token.
+func graphOf(c *config.Microsoft, e Endpoints) string {
+	if c.UserinfoEndpoint == "" {
+		return e.Graph + "/v1.0"
+	}
+	if base, ok := strings.CutSuffix(strings.TrimRight(c.UserinfoEndpoint, "/"), "/me"); ok {
+		return base
+	}
+	return ""
+}
+
 // assignedGroups lists the groups assigned to the enterprise application.
-func (s *Service) assignedGroups(ctx context.Context, c *config.Microsoft, e Endpoints, token string) ([]control.SSOGroup, error) {
+func (s *Service) assignedGroups(ctx context.Context, c *config.Microsoft, graph, token string) ([]control.SSOGroup, error) {
 	var out []control.SSOGroup
-	path := "/v1.0/servicePrincipals/" + url.PathEscape(c.ServicePrincipalID) + "/appRoleAssignedTo"
-	err := s.graphList(ctx, e.Graph, path, token, func(raw json.RawMessage) error {
+	path := "/servicePrincipals/" + url.PathEscape(c.ServicePrincipalID) + "/appRoleAssignedTo"
+	err := s.graphList(ctx, graph, path, token, func(raw json.RawMessage) error {
 		var one struct {
 			Type string `json:"principalType"`
 			ID   string `json:"principalId"`
