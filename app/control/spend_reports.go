@@ -46,57 +46,100 @@ func (s *Spend) Activity(ctx context.Context, who access.Actor, entity Dimension
 	if !slices.Contains(cuts, entity) {
 		cuts = append(cuts, entity)
 	}
-	for _, by := range cuts {
-		if err := s.cut(ctx, f, by, out.Days); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return out, s.cut(ctx, f, cuts, out.Days)
 }
 
-// cut fills one dimension of every day, each value with its usage by key.
-func (s *Spend) cut(ctx context.Context, f store.ReportFilter, by Dimension, days []Day) error {
-	at := map[string]*Day{}
-	for i := range days {
-		at[days[i].Date] = &days[i]
-	}
-	dimensions := []store.Dimension{store.ByDay, store.Dimension(by), store.ByKey}
-	if by == ByKey {
-		dimensions = dimensions[:2]
+// cut fills dimensions of every day, each value with its usage by key. The aggregates are read once, however many
+// dimensions there are.
+func (s *Spend) cut(ctx context.Context, f store.ReportFilter, by []Dimension, days []Day) error {
+	dimensions := []store.Dimension{store.ByDay, store.ByKey}
+	for _, d := range by {
+		if d != ByKey {
+			dimensions = append(dimensions, store.Dimension(d))
+		}
 	}
 	rows, err := s.Store.Report(ctx, f, dimensions...)
 	if err != nil {
 		return err
 	}
-	for i := range rows {
-		r := &rows[i]
-		day := at[r.Day]
-		if day == nil {
-			continue
-		}
-		list, value := day.Cuts[by], valueOf(by, r)
-		if len(list) == 0 || list[len(list)-1].Value != value { // rows of one value are neighbours
-			list = append(list, Slice{Value: value})
-		}
-		one := &list[len(list)-1]
-		one.Usage.Add(usage(r.Metrics))
-		if by != ByKey {
-			one.Keys = append(one.Keys, Slice{Value: r.KeyID, Usage: usage(r.Metrics)})
-		}
-		day.Cuts[by] = list
-	}
-	var values, keys []*Slice
+	at := map[string]*Day{}
 	for i := range days {
-		list := days[i].Cuts[by]
-		for j := range list {
-			values = append(values, &list[j])
-			keys = append(keys, pointers(list[j].Keys)...)
+		at[days[i].Date] = &days[i]
+	}
+	cells := newCells()
+	for i := range rows {
+		if day := at[rows[i].Day]; day != nil {
+			for _, d := range by {
+				cells.add(day, d, &rows[i])
+			}
 		}
 	}
-	if err := s.label(ctx, by, values); err != nil {
-		return err
+	var keys []*Slice
+	for _, d := range by {
+		var values []*Slice
+		for i := range days {
+			list := days[i].Cuts[d]
+			sortSlices(list)
+			for j := range list {
+				sortSlices(list[j].Keys)
+				values = append(values, &list[j])
+				keys = append(keys, pointers(list[j].Keys)...)
+			}
+		}
+		if d == ByKey {
+			keys = append(keys, values...)
+		} else if err := s.label(ctx, d, values); err != nil {
+			return err
+		}
 	}
 	return s.label(ctx, ByKey, keys)
+}
+
+func sortSlices(list []Slice) {
+	slices.SortFunc(list, func(a, b Slice) int { return cmp.Compare(a.Value, b.Value) })
+}
+
+// cells knows where in the cuts of a day a value stands, and under it a key.
+type cells struct {
+	values map[cell]int
+	keys   map[cellKey]int
+}
+
+type cell struct {
+	day   *Day
+	by    Dimension
+	value string
+}
+
+type cellKey struct {
+	cell
+	key string
+}
+
+func newCells() *cells { return &cells{values: map[cell]int{}, keys: map[cellKey]int{}} }
+
+// add counts one row of the aggregates in one dimension of its day.
+func (c *cells) add(day *Day, by Dimension, r *store.ReportRow) {
+	where := cell{day, by, valueOf(by, r)}
+	i, seen := c.values[where]
+	if !seen {
+		i = len(day.Cuts[by])
+		c.values[where] = i
+		day.Cuts[by] = append(day.Cuts[by], Slice{Value: where.value})
+	}
+	one := &day.Cuts[by][i]
+	one.Usage.Add(usage(r.Metrics))
+	if by == ByKey {
+		return
+	}
+	under := cellKey{where, r.KeyID}
+	j, seen := c.keys[under]
+	if !seen {
+		j = len(one.Keys)
+		c.keys[under] = j
+		one.Keys = append(one.Keys, Slice{Value: r.KeyID})
+	}
+	one.Keys[j].Usage.Add(usage(r.Metrics))
 }
 
 // tagActivity is Activity over tags, whose aggregate keeps fewer figures.
@@ -140,7 +183,7 @@ func (s *Spend) Report(ctx context.Context, who access.Actor, by Dimension, q Sp
 	for i, r := range rows {
 		days[i] = Day{Date: r.Day, Usage: usage(r.Metrics), Cuts: map[Dimension][]Slice{}}
 	}
-	return days, s.cut(ctx, f, by, days)
+	return days, s.cut(ctx, f, []Dimension{by}, days)
 }
 
 // Summary is /spend/logs with summarize: zero-filled days, oldest first.
