@@ -225,6 +225,7 @@ func (p *process) build(ctx, background context.Context, cfg *config.Config) err
 		p.goRun(background, "metrics", func(ctx context.Context) error { p.metrics.run(ctx); return nil })
 	}
 	p.goRun(background, "mail", p.mail.Run)
+	p.goRun(background, "findings", func(ctx context.Context) error { return p.tellFindings(ctx, cfg, p.log) })
 	j := &jobs{store: p.store, ring: p.ring, cfg: p.cfg.Load, mail: p.mail, now: p.now, log: p.log}
 	p.goRun(background, "jobs", func(ctx context.Context) error { j.run(ctx); return nil })
 	return nil
