@@ -209,7 +209,7 @@ func (p *process) build(ctx, background context.Context, cfg *config.Config) err
 		return err
 	}
 	p.services = control.New(control.Deps{
-		Store: p.store, Ring: p.ring, Ledger: p.budget, Explain: p, KeyRule: keyRule(p.hooks), Sealer: modelSealer{p.sealer},
+		Store: p.store, Ring: p.ring, Ledger: p.budget, Explain: p, KeyRule: keyRule(p.hooks), Sealer: modelSealer{p.sealer}, FactorSealer: factorSealer{p.sealer},
 		Models: catalog{ring: p.ring, prices: p.prices}, Answers: p.answerCache(), Mailer: p.mail, Policy: p.policy.Load, Now: p.now, Log: p.log,
 	})
 	if err := p.openTokens(cfg); err != nil {

@@ -47,6 +47,19 @@ func (s mailSealer) Open(place, sealed string) ([]byte, error) {
 	return s.Sealer.Open(seal.MailContent, place, sealed)
 }
 
+// factorSealer closes the secrets of second factors.
+type factorSealer struct{ *seal.Sealer }
+
+// Seal closes plain for one place.
+func (s factorSealer) Seal(place string, plain []byte) (string, error) {
+	return s.Sealer.Seal(seal.SecondFactor, place, plain)
+}
+
+// Open opens what was sealed for this place.
+func (s factorSealer) Open(place, sealed string) ([]byte, error) {
+	return s.Sealer.Open(seal.SecondFactor, place, sealed)
+}
+
 // site is where links of mails lead: PROXY_BASE_URL, else the listener's own address. Never what a request says, which
 // anybody may write.
 func (p *process) site() (origin, root string) {

@@ -68,6 +68,7 @@ func TestEveryRouteHasItsRule(t *testing.T) {
 var publicPages = map[string]bool{
 	"GET /login": true, "POST /login": true, "GET /sso/key/generate": true, "GET /fallback/login": true, "POST /logout": true,
 	"GET /ui/onboarding": true, "POST /ui/onboarding": true, "POST /ui/preferences": true,
+	"GET /login/code": true, "POST /login/code": true, "GET /login/factor": true, "POST /login/factor": true,
 	"GET /ui/forgot": true, "POST /ui/forgot": true, "GET /ui/reset": true, "POST /ui/reset": true, "GET /ui/reset/done": true,
 	"GET /sso/callback": true, "GET /sso/debug/login": true, "GET /sso/debug/callback": true, "GET /get_image": true,
 }

@@ -74,6 +74,8 @@ func TestHostileTextIsOnlyEverText(t *testing.T) {
 	cases := map[string]templ.Component{
 		"sign in":       auth.SignInPage(f, poisoned[auth.SignIn]()),
 		"code":          auth.CodePage(f, poisoned[auth.Code]()),
+		"setup":         auth.SetupPage(f, poisoned[auth.Setup]()),
+		"recovery":      auth.RecoveryPage(f, poisoned[auth.Recovery]()),
 		"forgot":        auth.ForgotPage(f, poisoned[auth.Forgot]()),
 		"onboarding":    auth.OnboardingPage(f, poisoned[auth.Onboarding]()),
 		"welcome":       auth.WelcomePage(f, poisoned[auth.Welcome]()),

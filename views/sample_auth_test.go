@@ -28,6 +28,12 @@ func authSamples() []sample {
 		{name: "login-code", path: "/login/code", make: func(f layout.Frame, c i18n.Locale) templ.Component {
 			return auth.CodePage(f, auth.Code{Action: "/login/code", Next: "/ui/", Code: ui.Text{Error: c.ErrCode()}})
 		}},
+		{name: "login-setup", path: "/login/factor", make: func(f layout.Frame, _ i18n.Locale) templ.Component {
+			return auth.SetupPage(f, auth.Setup{Action: "/login/factor", Factor: ui.FactorSetup{Secret: "JBSWY3DPEHPK3PXP", QR: ui.QRCode{Path: "M0 0h7v1h-7z", Size: 21}}, Back: "/login"})
+		}},
+		{name: "login-recovery", path: "/login/factor", make: func(f layout.Frame, _ i18n.Locale) templ.Component {
+			return auth.RecoveryPage(f, auth.Recovery{Codes: []string{"abcd-efgh-ijkl-mnop", "qrst-uvwx-yz23-4567"}, Next: "/ui/"})
+		}},
 		{name: "forgot", path: "/ui/forgot", make: func(f layout.Frame, _ i18n.Locale) templ.Component {
 			return auth.ForgotPage(f, auth.Forgot{Action: "/ui/forgot", Back: "/login"})
 		}},

@@ -132,7 +132,7 @@ func peopleSamples() []sample {
 			})
 		}},
 		{name: "account-factor", part: true, make: func(f layout.Frame, c i18n.Locale) templ.Component {
-			return account.FactorPart(f, account.Factor{Secret: "JBSWY3DPEHPK3PXP", ConfirmURL: "/ui/account/factor/confirm", Code: ui.Text{Error: c.ErrCode()}})
+			return account.FactorPart(f, account.Factor{Setup: &ui.FactorSetup{Secret: "JBSWY3DPEHPK3PXP", QR: ui.QRCode{Path: "M0 0h7v1h-7z", Size: 21}}, ConfirmURL: "/ui/account/factor/confirm", Code: ui.Text{Error: c.ErrCode()}})
 		}},
 	}
 }

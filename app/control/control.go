@@ -135,13 +135,15 @@ type Deps struct {
 	Explain Budgeter      // nil: nobody serves calls here
 	KeyRule hooks.KeyRule // nil: no rule
 	Sealer  Sealer
-	Models  Catalog
-	Mailer  Mailer           // nil: no mail
-	Answers AnswerCache      // nil: answers are not kept
-	Hasher  *password.Hasher // nil: the default cost, as many at once as there are processors
-	Policy  func() *Policy
-	Now     func() time.Time
-	Log     *slog.Logger
+	// FactorSealer closes the secrets of second factors; nil: none are offered.
+	FactorSealer Sealer
+	Models       Catalog
+	Mailer       Mailer           // nil: no mail
+	Answers      AnswerCache      // nil: answers are not kept
+	Hasher       *password.Hasher // nil: the default cost, as many at once as there are processors
+	Policy       func() *Policy
+	Now          func() time.Time
+	Log          *slog.Logger
 }
 
 // Services are all services over one set of Deps.
@@ -156,6 +158,7 @@ type Services struct {
 	Login       *Login
 	Identity    *Identity
 	Sessions    *Sessions
+	Factors     *Factors
 	Models      *Models
 	Spend       *Spend
 	Audit       *Audit
@@ -180,6 +183,8 @@ func New(d Deps) *Services {
 		Models: &Models{base: b}, Spend: &Spend{base: b}, Audit: &Audit{base: b}, Cache: &Cache{base: b},
 	}
 	s.Login = newLogin(b)
+	s.Factors = &Factors{base: b, login: s.Login}
+	s.Login.factors = s.Factors
 	s.Invitations.login = s.Login
 	s.Users.keys, s.Users.invitations = s.Keys, s.Invitations
 	s.Directory = &Directory{base: b, users: s.Users, teams: s.Teams}

@@ -17,7 +17,10 @@ import (
 )
 
 // Login checks passwords, and counts tries. Counts are in the database, so replicas share them.
-type Login struct{ base }
+type Login struct {
+	base
+	factors *Factors
+}
 
 func newLogin(b base) *Login { return &Login{base: b} }
 
@@ -147,7 +150,8 @@ func (l *Login) failed(ctx context.Context, who access.Actor, name, net, userID 
 }
 
 // Password checks a name and a password; who carries only the network. Errors: Unauthenticated with one text for every
-// cause, Exhausted with RetryAfter, Forbidden for a blocked person (said only to who knows the password).
+// cause, Exhausted with RetryAfter, Forbidden for a blocked person (said only to who knows the password). Where the person
+// has, or must have, a second factor, nobody is signed in yet: see SignedIn.Needs.
 func (l *Login) Password(ctx context.Context, who access.Actor, in LoginInput) (*SignedIn, error) {
 	net := network(who.IP)
 	operator := l.isOperator(in.Username)
@@ -184,6 +188,13 @@ func (l *Login) Password(ctx context.Context, who access.Actor, in LoginInput) (
 	out, err := l.allowed(ctx, user, "password")
 	if err != nil {
 		return nil, err
+	}
+	need, err := l.needs(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	if need != "" {
+		return l.wait(ctx, who, user, need)
 	}
 	return l.signedIn(ctx, who, in.Username, net, out)
 }

@@ -147,5 +147,10 @@ type SSOGroup struct{ ID, Name string }
 type SignedIn struct {
 	UserID string
 	Role   models.Role
-	Method string // "password", "master", "sso"
+	Method string // "password", "password, code", "master", "sso"
+
+	// Needs is what is still to be done, NeedsCode or NeedsSetup: nobody is signed in then, and only Pending is set, a
+	// secret by which this browser goes on. "" is a sign-in that is complete.
+	Needs   string
+	Pending string
 }

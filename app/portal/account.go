@@ -63,6 +63,11 @@ func (h *Handlers) showAccount(c *fiber.Ctx, status int, profile, password *form
 		p := h.passwordForm(password)
 		v.Password = &p
 	}
+	if factor, ok := c.Locals(localFactor).(*account.Factor); ok {
+		v.Factor = factor
+	} else if v.Factor, err = h.factorForm(c); err != nil {
+		return err
+	}
 	if v.Sessions, err = h.sessionRows(c, actor); err != nil {
 		return err
 	}

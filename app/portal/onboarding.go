@@ -76,10 +76,12 @@ func (h *Handlers) onboard(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := h.sessions.Start(c, user.User.ID, user.User.Role, "password"); err != nil {
+	// An invitation is a new password, not a way around a second factor.
+	who, err := h.Login.Proved(c.UserContext(), h.visitor(c), user.User.ID)
+	if err != nil {
 		return err
 	}
-	return c.Redirect(h.url("/ui/welcome"), fiber.StatusSeeOther)
+	return h.proceed(c, who, h.url("/ui/welcome"))
 }
 
 // welcome serves GET /ui/welcome: a first key, then the first request with it.

@@ -1,6 +1,8 @@
 package portal
 
 import (
+	"slices"
+
 	"github.com/gofiber/fiber/v2"
 
 	"gatehouse/app/access"
@@ -29,7 +31,7 @@ func open(method, path string, handle fiber.Handler) page {
 
 // pages lists every URL of the portal. Order matters where a parameter could take a fixed word.
 func (h *Handlers) pages() []page {
-	return append(h.ssoPages(), []page{
+	return append(slices.Concat(h.ssoPages(), h.codePages(), h.factorPages()), []page{
 		open(fiber.MethodGet, "/login", h.signInPage),
 		open(fiber.MethodGet, "/fallback/login", h.signInPage),
 		open(fiber.MethodPost, "/login", h.signIn),

@@ -71,13 +71,7 @@ func (h *Handlers) signIn(c *fiber.Ctx) error {
 	if err != nil {
 		return h.refuseSignIn(c, in.Username, err)
 	}
-	if err := h.sessions.Start(c, who.UserID, who.Role, who.Method); err != nil {
-		return err
-	}
-	if next := localNext(c.FormValue("next")); next != "" {
-		return c.Redirect(next, fiber.StatusSeeOther)
-	}
-	return c.Redirect(h.url("/ui/?userID="+url.QueryEscape(who.UserID)), fiber.StatusSeeOther)
+	return h.proceed(c, who, localNext(c.FormValue("next")))
 }
 
 // refuseSignIn shows the form again to a browser; a script gets the wire error.

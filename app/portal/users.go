@@ -222,6 +222,15 @@ func (h *Handlers) showUser(c *fiber.Ctx, u *control.UserView, status int, sent 
 			v.BlockURL = at(access.UserUpdate, "/block")
 		}
 	}
+	if !own && actor.IsAdmin() {
+		on, err := h.Factors.IsOn(ctx, actor, id)
+		if err != nil {
+			return err
+		}
+		if on {
+			v.FactorURL = at(access.UserBulkUpdate, "/factor/reset")
+		}
+	}
 	if actor.IsAdmin() {
 		v.InviteURL = at(access.InvitationNew, "/invite")
 		v.EndURL = at(access.SessionEnd, "/sessions/end")
