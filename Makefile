@@ -65,6 +65,14 @@ bench-admin: build ## lists, logs and reports with 100,000 keys and 5 million ca
 seed: ## sample teams, people and keys for a gateway that runs here (needs LITELLM_MASTER_KEY)
 	node tools/seed.mjs
 
+screenshots: build ## take the pictures of docs/portal.md anew
+	tools/need.sh chromium npm
+	node tools/screenshots.mjs
+
+lighthouse: build ## measure sign-in, keys and usage as a phone sees them (needs npm install --no-save lighthouse@12.8.2)
+	tools/need.sh chromium npm
+	node tools/lighthouse.mjs
+
 ci: test ## what CI runs
 
 clean: ## remove what was built

@@ -1,39 +1,15 @@
 // Takes the pictures of docs/portal.md: the real binary on a scratch database with a history of sample calls, in a real
 // browser. `make screenshots` renews docs/images; `node tools/screenshots.mjs --all FOLDER` takes every page in light, dark,
 // mobile and Chinese for people to look at. `--serve` keeps the gateway running instead.
-import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Visitor, launch } from '../e2e/lib/browser.mjs';
-import { Gatehouse, admin, masterKey } from '../e2e/lib/gatehouse.mjs';
+import { admin } from '../e2e/lib/gatehouse.mjs';
 import { root } from '../e2e/lib/process.mjs';
-
-const price = (i, o) => `input_cost_per_token: ${i}, output_cost_per_token: ${o}`;
-const models = (url) => `
-model_list:
-  - {model_name: gpt-5-mini, litellm_params: {model: openai/gpt-5-mini, api_base: "${url}/v1", api_key: sk-upstream, ${price(2.5e-7, 2e-6)}}}
-  - {model_name: claude-sonnet-4-5, litellm_params: {model: anthropic/claude-sonnet-4-5, api_base: "${url}", api_key: sk-ant-upstream, ${price(3e-6, 15e-6)}}}
-  - {model_name: text-embedding-3-small, litellm_params: {model: openai/text-embedding-3-small, api_base: "${url}/v1", api_key: sk-upstream, ${price(2e-8, 0)}}, model_info: {mode: embedding}}
-  - {model_name: gemini-2.5-flash, litellm_params: {model: openai/gemini-2.5-flash, api_base: "${url}/v1", api_key: sk-upstream, ${price(3e-7, 2.5e-6)}}}
-litellm_settings: {num_retries: 0}
-gatehouse: {login_rate: 100000/min, drain_delay: 10ms, drain_timeout: 2s}
-`;
+import { sampleGateway } from './sample.mjs';
 
 const cleanups = [];
 const scope = { after: (f) => cleanups.unshift(f) };
-
-async function prepare() {
-  const gate = await Gatehouse.start(scope, { models, env: { STORE_MODEL_IN_DB: 'True' } });
-  execFileSync(process.execPath, ['tools/seed.mjs'], { cwd: root, env: { ...process.env, GATEHOUSE_URL: gate.url, LITELLM_MASTER_KEY: masterKey }, stdio: 'ignore' });
-  await gate.admin('/key/generate', { key_alias: 'old-laptop', user_id: 'jonas', blocked: true });
-  await gate.admin('/budget/new', { budget_id: 'small', max_budget: 5, budget_duration: '30d' });
-  await gate.admin('/model/new', { model_name: 'stored-model', litellm_params: { model: 'openai/gpt-5', api_base: `${gate.provider}/v1`, api_key: 'sk-upstream' } });
-  gate.link = (await gate.admin('/invitation/new', { user_id: 'li' })).id;
-  await gate.server.stop('SIGTERM');
-  execFileSync('go', ['run', './tools/demo', `sqlite:${join(gate.data, 'data', 'gatehouse.db')}`], { cwd: root, stdio: 'inherit' });
-  await gate.run();
-  return gate;
-}
 
 async function open(browser, gate, options) {
   const visitor = await Visitor.open(browser, gate.url, options);
@@ -46,17 +22,46 @@ async function open(browser, gate, options) {
   return visitor;
 }
 
-/** The few pictures of the documentation. */
+/** Writes a picture of the page as WebP: the browser itself is the encoder. */
+async function shoot(page, name) {
+  const png = await page.screenshot({ animations: 'disabled' });
+  const tab = await page.context().newPage(); // about:blank has no policy that would refuse a data: address
+  const webp = await tab.evaluate(async (data) => {
+    const image = new Image();
+    image.src = `data:image/png;base64,${data}`;
+    await image.decode();
+    const canvas = Object.assign(document.createElement('canvas'), { width: image.width, height: image.height });
+    canvas.getContext('2d').drawImage(image, 0, 0);
+    return canvas.toDataURL('image/webp', 0.8).split(',')[1];
+  }, png.toString('base64'));
+  await tab.close();
+  writeFileSync(join(root, 'docs', 'images', `${name}.webp`), Buffer.from(webp, 'base64'));
+}
+
+/** The pictures of the documentation. */
 async function forDocs(browser, gate) {
-  const folder = join(root, 'docs', 'images');
-  mkdirSync(folder, { recursive: true });
-  const shoot = (page, name) => page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled' });
+  mkdirSync(join(root, 'docs', 'images'), { recursive: true });
+  const visitor = await Visitor.open(browser, gate.url, { width: 1280, height: 800 });
+  await visitor.page.goto('/login');
+  await shoot(visitor.page, 'sign-in');
+  await visitor.context.close();
   const light = await open(browser, gate, { width: 1280, height: 800 });
-  await light.page.goto('/ui/keys');
-  await shoot(light.page, 'keys');
-  await light.page.getByRole('main').getByRole('link', { name: 'Create key' }).first().click();
-  await light.page.locator('dialog[open] input[name=key_alias]').waitFor();
-  await shoot(light.page, 'create-key');
+  const { page } = light;
+  await page.goto('/ui/keys');
+  await shoot(page, 'keys');
+  const key = await page.locator('tr[id^=key-]', { hasText: 'checkout-assistant' }).getAttribute('id');
+  await page.getByRole('main').getByRole('link', { name: 'Create key' }).first().click();
+  await page.locator('dialog[open] input[name=key_alias]').waitFor();
+  await shoot(page, 'create-key');
+  for (const [path, name] of [[`/ui/keys/${key.slice(4)}`, 'key'], ['/ui/playground', 'playground'], ['/ui/teams/checkout', 'team']]) {
+    await page.goto(path);
+    await shoot(page, name);
+  }
+  await page.goto('/ui/logs');
+  await page.locator('#list a[href*="log="]').filter({ visible: true }).first().click();
+  await page.locator('dialog#drawer[open]').waitFor();
+  await page.locator('#log-body').waitFor();
+  await shoot(page, 'logs');
   await light.context.close();
   const dark = await open(browser, gate, { width: 1280, height: 800, dark: true });
   await dark.page.goto('/ui/usage');
@@ -109,7 +114,7 @@ async function everything(browser, gate, folder) {
 
 const [mode, folder] = process.argv.slice(2);
 try {
-  const gate = await prepare();
+  const gate = await sampleGateway(scope);
   if (mode === '--serve') {
     console.log(gate.url);
     await new Promise((resolve) => process.once('SIGTERM', resolve).once('SIGINT', resolve));

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"gatehouse/app/access"
 	"gatehouse/app/control"
 	"gatehouse/app/web"
 	"gatehouse/models"
@@ -56,6 +57,9 @@ func readKeyInput(c *fiber.Ctx) keyInput {
 
 // keyForm serves GET /ui/keys/new; ?from= starts with another key's settings.
 func (h *Handlers) keyForm(c *fiber.Ctx) error {
+	if actor := web.Actor(c); !mayCreate(actor) {
+		return access.Role(actor, access.KeyCreate)
+	}
 	in := readKeyInput(c)
 	if from := c.Query("from"); from != "" {
 		v, err := h.Keys.Info(c.UserContext(), web.Actor(c), control.ByID(from))

@@ -105,7 +105,7 @@ func (h *Handlers) firstSteps(c *fiber.Ctx) (auth.Welcome, error) {
 	if err != nil {
 		return v, err
 	}
-	if options.Personal || len(options.Teams) > 0 {
+	if mayCreate(actor) && (options.Personal || len(options.Teams) > 0) {
 		v.CreateURL = h.url("/ui/keys/new" + backToWelcome)
 	}
 	keys, err := h.Keys.List(c.UserContext(), actor, control.KeyQuery{Page: 1, Size: 1, UserID: actor.UserID})

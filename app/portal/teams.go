@@ -102,6 +102,15 @@ func (h *Handlers) teamOf(c *fiber.Ctx) (*control.TeamInfo, error) {
 	return t, err
 }
 
+// teamTo is teamOf for somebody who is about to change it: who may not is told so before anything of a form is looked at.
+func (h *Handlers) teamTo(c *fiber.Ctx, action access.Action) (*control.TeamInfo, error) {
+	t, err := h.teamOf(c)
+	if err != nil {
+		return nil, err
+	}
+	return t, access.Check(web.Actor(c), action, access.Team(t.Team.ID, t.Team.OrgID))
+}
+
 // teamDetail serves GET /ui/teams/:id?tab=members|keys|settings.
 func (h *Handlers) teamDetail(c *fiber.Ctx) error {
 	t, err := h.teamOf(c)

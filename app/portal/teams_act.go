@@ -81,7 +81,7 @@ func (h *Handlers) teamDelete(c *fiber.Ctx) error {
 
 // memberAdd serves POST /ui/teams/:id/members.
 func (h *Handlers) memberAdd(c *fiber.Ctx) error {
-	t, err := h.teamOf(c)
+	t, err := h.teamTo(c, access.MemberAdd)
 	if err != nil {
 		return err
 	}
@@ -107,8 +107,8 @@ func (h *Handlers) memberAdd(c *fiber.Ctx) error {
 }
 
 // memberOf loads the team and the member that the path names.
-func (h *Handlers) memberOf(c *fiber.Ctx) (*control.TeamInfo, *control.MemberView, error) {
-	t, err := h.teamOf(c)
+func (h *Handlers) memberOf(c *fiber.Ctx, action access.Action) (*control.TeamInfo, *control.MemberView, error) {
+	t, err := h.teamTo(c, action)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -125,7 +125,7 @@ func (h *Handlers) memberOf(c *fiber.Ctx) (*control.TeamInfo, *control.MemberVie
 func (h *Handlers) memberForm(c *fiber.Ctx) error { return h.showMember(c, fiber.StatusOK, nil) }
 
 func (h *Handlers) showMember(c *fiber.Ctx, status int, sent *form) error {
-	t, m, err := h.memberOf(c)
+	t, m, err := h.memberOf(c, access.MemberUpdate)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (h *Handlers) showMember(c *fiber.Ctx, status int, sent *form) error {
 
 // memberUpdate serves POST /ui/teams/:id/members/:user.
 func (h *Handlers) memberUpdate(c *fiber.Ctx) error {
-	t, m, err := h.memberOf(c)
+	t, m, err := h.memberOf(c, access.MemberUpdate)
 	if err != nil {
 		return err
 	}
@@ -180,7 +180,7 @@ func (h *Handlers) memberUpdate(c *fiber.Ctx) error {
 
 // memberRemoveForm serves GET /ui/teams/:id/members/:user/remove.
 func (h *Handlers) memberRemoveForm(c *fiber.Ctx) error {
-	t, m, err := h.memberOf(c)
+	t, m, err := h.memberOf(c, access.MemberDelete)
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (h *Handlers) memberRemoveForm(c *fiber.Ctx) error {
 
 // memberRemove serves POST /ui/teams/:id/members/:user/remove.
 func (h *Handlers) memberRemove(c *fiber.Ctx) error {
-	t, m, err := h.memberOf(c)
+	t, m, err := h.memberOf(c, access.MemberDelete)
 	if err != nil {
 		return err
 	}

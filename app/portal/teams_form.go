@@ -259,7 +259,7 @@ func lockedTeam(stands, sent teamValues, may access.Fields) teamValues {
 
 // teamUpdate serves POST /ui/teams/:id: the settings, of which only what changed is sent on.
 func (h *Handlers) teamUpdate(c *fiber.Ctx) error {
-	t, err := h.teamOf(c)
+	t, err := h.teamTo(c, access.TeamUpdate)
 	if err != nil {
 		return err
 	}

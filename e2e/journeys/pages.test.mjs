@@ -16,10 +16,23 @@ const pages = [...readFileSync(join(root, 'app/portal/routes.go'), 'utf8').match
 /** The words a setting's page may have in its address. */
 const sections = [...readFileSync(join(root, 'app/portal/settings.go'), 'utf8').matchAll(/^\t\t\{"([a-z-]+)"/gm)].map(([, name]) => name);
 
-const views = [
-  { name: 'desktop light', width: 1440, dark: false },
-  { name: 'phone dark', width: 390, dark: true },
-  { name: 'narrow light', width: 320, dark: false },
+/** Every width, light and dark. A page is loaded once and looked at in each: its markup is the same. */
+const widths = [1440, 390, 320];
+
+/** What opens over a page: where it is, and what opens it. Each is looked at like a page. */
+const overlays = [
+  ['/ui/keys', 'main a[href$="/ui/keys/new"]', '#dialog'],
+  ['/ui/keys/:id', 'main a[href*="/rotate"]', '#dialog'],
+  ['/ui/keys/:id', 'main a[href*="/block"]', '#dialog'],
+  ['/ui/keys/:id', 'main a[href*="/delete"]', '#dialog'],
+  ['/ui/teams', 'main a[href$="/ui/teams/new"]', '#dialog'],
+  ['/ui/users', 'main a[href$="/ui/users/invite"]', '#dialog'],
+  ['/ui/models', 'main a[href$="/ui/deployments/new"]', '#dialog'],
+  ['/ui/budgets', 'main a[href$="/ui/budgets/new"]', '#dialog'],
+  ['/ui/logs?range=7d', '#list a[href*="log="]', '#drawer'],
+  ['/ui/audit', '#list a[href*="entry="]', '#drawer'],
+  ['/ui/', '[data-open-palette]', '#palette'],
+  ['/ui/', '?', '#shortcut-list'],
 ];
 
 /** Enough rows that lists, charts and menus are drawn: a team, users, keys, calls good and bad. Returns what stands for each parameter of an address. */
@@ -40,31 +53,56 @@ async function fill(gate) {
   };
 }
 
-test('every page, in every size and theme', async (t) => {
+/** Looks at the page as it stands in every width, light and dark. */
+async function inspect(visitor, what) {
+  const { page } = visitor;
+  for (const width of widths) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme });
+      // In the dark only the colours are other ones.
+      await visitor.axe(`${what}, ${width} px, ${colorScheme}`, colorScheme === 'dark' ? ['color-contrast', 'link-in-text-block'] : undefined);
+    }
+    const sideways = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.ok(sideways <= 0, `${what} is ${sideways} px too wide at ${width} px`);
+  }
+  await page.setViewportSize({ width: 1440, height: 900 });
+}
+
+test('every page, dialog and drawer, in every size and theme', async (t) => {
   const gate = await Gatehouse.start(t, { env: { STORE_MODEL_IN_DB: 'True' } });
   const ids = await fill(gate);
   const browser = await launch(t);
-  for (const view of views) {
-    await t.test(view.name, async (tt) => {
-      const visitor = await Visitor.open(browser, gate.url, view);
-      const { page } = visitor;
-      await signIn(visitor);
-      const row = await page.getByRole('row').filter({ hasText: 'checkout-assistant' }).getAttribute('id');
-      ids['/keys/:id'] = row.replace(/^key-/, '');
-      for (const pattern of pages.flatMap((p) => (p.endsWith(':section') ? sections.map((name) => p.replace(':section', name)) : [p]))) {
-        await tt.test(pattern, async () => {
-          const path = pattern.replace(/\/\w+\/[:*]\w*/g, (part) => part.replace(/[:*]\w*/, ids[part] ?? assert.fail(`no example for ${part}`)));
-          const answer = await page.goto(path);
-          assert.equal(answer.status(), 200);
-          assert.equal(await page.getByRole('heading', { level: 1 }).count(), 1, 'one h1');
-          assert.match(await page.title(), /^.+ · /);
-          await visitor.axe(`${path}, ${view.name}`);
-          const sideways = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-          assert.ok(sideways <= 0, `the page is ${sideways} px too wide`);
-          await visitor.shot(`page-${pattern.replace(/[^a-z]+/g, '-').replace(/^-|-$/g, '')}-${view.width}`);
-        });
-      }
-      await visitor.close();
+  const visitor = await Visitor.open(browser, gate.url);
+  const { page } = visitor;
+  await page.goto('/login');
+  await inspect(visitor, 'sign-in');
+  await signIn(visitor);
+  const row = await page.getByRole('row').filter({ hasText: 'checkout-assistant' }).getAttribute('id');
+  ids['/keys/:id'] = row.replace(/^key-/, '');
+  const real = (pattern) => pattern.replace(/\/\w+\/[:*]\w*/g, (part) => part.replace(/[:*]\w*/, ids[part] ?? assert.fail(`no example for ${part}`)));
+  for (const pattern of pages.flatMap((p) => (p.endsWith(':section') ? sections.map((name) => p.replace(':section', name)) : [p]))) {
+    await t.test(pattern, async () => {
+      const path = real(pattern);
+      const answer = await page.goto(path);
+      assert.equal(answer.status(), 200);
+      assert.equal(await page.getByRole('heading', { level: 1 }).count(), 1, 'one h1');
+      assert.match(await page.title(), /^.+ · /);
+      await inspect(visitor, path);
+      await visitor.shot(`page-${pattern.replace(/[^a-z]+/g, '-').replace(/^-|-$/g, '')}`);
     });
   }
+  for (const [where, opener, box] of overlays) {
+    await t.test(`${where} ${opener}`, async () => {
+      await page.goto(real(where));
+      if (opener === '?') await page.keyboard.press('?');
+      else await page.locator(opener).filter({ visible: true }).first().click();
+      await page.locator(`dialog${box}[open]`).waitFor();
+      await page.waitForFunction(() => !document.querySelector('.htmx-request'));
+      await inspect(visitor, `${where} ${opener}`);
+      await page.keyboard.press('Escape');
+      await page.locator(`dialog${box}[open]`).waitFor({ state: 'detached' });
+    });
+  }
+  await visitor.close();
 });

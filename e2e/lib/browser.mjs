@@ -10,7 +10,7 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/
 const shots = join(root, 'e2e', 'shots');
 
 /** The first Chromium on PATH; CHROMIUM names another. */
-function executable() {
+export function executable() {
   const names = [process.env.CHROMIUM, 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'].filter(Boolean);
   for (const name of names) {
     for (const folder of ['', ...process.env.PATH.split(delimiter)]) {
@@ -73,13 +73,13 @@ export class Visitor {
     this.expected.push(pattern);
   }
 
-  /** Runs axe on the page as it stands and asserts that it finds nothing. Axe is injected past the CSP, by the debugger. */
-  async axe(what) {
+  /** Runs axe (all of it, or the rules named) on the page as it stands and asserts that it finds nothing. Axe is injected past the CSP, by the debugger. */
+  async axe(what, rules) {
     if (!this.scripts) return;
-    await this.page.evaluate(axeSource);
-    const { violations } = await this.page.evaluate(() => globalThis.axe.run(document, {
-      runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'],
-    }));
+    if (!await this.page.evaluate(() => 'axe' in globalThis)) await this.page.evaluate(axeSource);
+    const { violations } = await this.page.evaluate((only) => globalThis.axe.run(document, {
+      runOnly: only ? { type: 'rule', values: only } : ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    }), rules);
     const found = violations.map((v) => `${v.id}: ${v.help}\n${v.nodes.map((n) => `    ${n.html}\n    ${n.failureSummary}`).join('\n')}`);
     assert.deepEqual(found, [], `axe on ${what}`);
   }
