@@ -217,7 +217,7 @@ func (p *process) build(ctx, background context.Context, cfg *config.Config) err
 	}
 	p.health = &health{
 		store: p.store, ring: p.ring, ledger: p.ledger, router: p.router, maxStale: cfg.Gatehouse.SnapshotMaxStale, version: p.opt.Version, level: cfg.Log.Level,
-		now: p.now, kept: p.answers,
+		now: p.now, kept: p.answers, checks: p.healthChecks(background),
 	}
 	p.goRun(background, "configuration feed", p.ring.Run)
 	p.goRun(background, "health probe", func(ctx context.Context) error { p.health.run(ctx); return nil })

@@ -28,6 +28,7 @@ type health struct {
 	ring     *keyring.Ring
 	ledger   *spend.Ledger
 	router   *route.Router
+	checks   *healthChecks
 	kept     *keptAnswers // nil: answers are not kept
 	maxStale time.Duration
 	version  string
@@ -125,11 +126,11 @@ func (h *health) Readiness() (api.Readiness, bool) {
 
 // Deployment says whether the router gives a deployment calls at this moment, and why not.
 func (h *health) Deployment(id string) (healthy bool, reason string) {
+	if reason, failed := h.checks.last(id); failed {
+		return false, "its last health check failed: " + reason
+	}
 	s := h.router.Status(id)
-	switch {
-	case s.Sick:
-		return false, "its last health check failed"
-	case s.CoolFor > 0:
+	if s.CoolFor > 0 {
 		return false, "it failed too often and is left alone for " + s.CoolFor.Round(time.Second).String()
 	}
 	return true, ""

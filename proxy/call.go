@@ -12,6 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/valyala/fasthttp"
 
+	"gatehouse/models"
 	"gatehouse/proxy/budget"
 	"gatehouse/proxy/keyring"
 	"gatehouse/proxy/provider"
@@ -42,6 +43,7 @@ type call struct {
 	asked   string      // the model as the client named it
 	group   string      // after aliases
 	match   keyring.Match
+	only    *models.Deployment // a health check of this one; nil for every other call
 	stream  bool
 	usage   bool // the client asked for usage in its stream
 	array   bool // its stream is one JSON list (Gemini without alt=sse)

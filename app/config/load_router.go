@@ -41,6 +41,8 @@ func (l *loader) router(s, litellm *section) {
 	}
 	c.PreCallChecks = l.boolean(s.ref("enable_pre_call_checks"), may, false)
 	c.TagFiltering = l.boolean(s.ref("enable_tag_filtering"), may, false)
+	c.HealthRouting = l.boolean(s.ref("enable_health_check_routing"), may, false)
+	c.HealthNoTransient = l.boolean(s.ref("health_check_ignore_transient_errors"), may, false)
 	c.TagsMatchAll = !l.boolean(s.ref("tag_filtering_match_any"), may, true)
 	c.EnforceRateLimits = l.boolean(s.ref("enforce_model_rate_limits"), may, false)
 	c.DefaultMaxParallel = l.whole(s.ref("default_max_parallel_requests"), may, 0)
@@ -48,7 +50,6 @@ func (l *loader) router(s, litellm *section) {
 	l.aliases(s.ref("model_group_alias"))
 	l.fallbackTargets(s)
 	s.accept("set_verbose", "debug_level", "cache_responses", "cache_kwargs", "caching_groups", "client_ttl", "redis_db", "polling_interval",
-		"enable_health_check_routing", "health_check_ignore_transient_errors",
 		"default_litellm_params", "default_priority", "router_general_settings", "alerting_config", "assistants_config",
 		"redis_ssl", "redis_username", "default_cache_time_seconds", "stream_timeout")
 }

@@ -29,6 +29,8 @@ type Router struct {
 	PreCallChecks      bool
 	TagFiltering       bool
 	TagsMatchAll       bool // tag_filtering_match_any: false
+	HealthRouting      bool // enable_health_check_routing: what fails its check gets no calls
+	HealthNoTransient  bool // health_check_ignore_transient_errors: 429 and 408 are no failure
 	EnforceRateLimits  bool // enforce_model_rate_limits
 	DefaultMaxParallel *int64
 	MaxStream          time.Duration // LITELLM_MAX_STREAMING_DURATION_SECONDS; 0 = no limit
