@@ -96,7 +96,7 @@ func TestDefaults(t *testing.T) {
 	})
 	g := c.General
 	equal(t, "general", []any{g.PoolLimit, g.DBTimeout, g.SweepMin, g.SweepMax, g.SpendFlush, g.RetentionInterval.String(), g.TokenLimitType, g.HealthInterval, g.StoreModelInDB},
-		[]any{10, time.Minute, 597 * time.Second, 605 * time.Second, 10 * time.Second, "1d", CountTotal, 300 * time.Second, false})
+		[]any{10, time.Minute, 597 * time.Second, 605 * time.Second, 10 * time.Second, "1d", CountTotal, 300 * time.Second, true}) // without a file, models come from the database
 	r := c.Router
 	equal(t, "router", []any{r.Strategy, r.NumRetries, r.Timeout, r.StreamIdle, r.AllowedFails, r.Cooldown, r.MaxFallbacks}, []any{"simple-shuffle", 2, 600 * time.Second, 120 * time.Second, 3, 5 * time.Second, 5})
 	equal(t, "litellm", []any{c.LiteLLM.MaxUISessionBudget, c.LiteLLM.AuditLogs, c.LiteLLM.Timezone, c.LiteLLM.KeyGeneration, c.LiteLLM.UpperBound, c.LiteLLM.DefaultTeam},
