@@ -47,10 +47,10 @@ type Store struct {
 	bank   *gorm.DB // slices of budgets, for which calls wait
 
 	inTx   bool
-	driver *sql.Conn // in a transaction of BookSpend on SQLite: the connection that it runs on
-	audit *[]*models.AuditRow // in a transaction: what its end will append to the audit log
-	pools []*sql.DB
-	bell  *bell
+	driver *sql.Conn           // in a transaction of BookSpend on SQLite: the connection that it runs on
+	audit  *[]*models.AuditRow // in a transaction: what its end will append to the audit log
+	pools  []*sql.DB
+	bell   *bell
 }
 
 // Open connects to dsn, postgres://… or sqlite:PATH, and brings its schema up to date under a lock. Errors:

@@ -45,7 +45,8 @@ func TestLinesAsJSON(t *testing.T) {
 		t.Errorf("no bill is %q", got)
 	}
 	bill := []Line{
-		{Unit: Input, Quantity: 1300, Rate: 3_000_000_000, Nano: 3_900_000}, {Unit: Discount, Quantity: 1, Rate: -50_000, Nano: -7},
+		{Unit: Input, Quantity: 1300, Rate: 3_000_000_000, Nano: 3_900_000},
+		{Unit: Discount, Quantity: 1, Rate: -50_000, Nano: -7},
 		{Unit: CacheWrite1h, Nano: models.USD},
 	}
 	for n := 1; n <= len(bill); n++ {
