@@ -152,7 +152,9 @@ func newOpenRig(t *testing.T, yaml string, opt Options) *openRig {
 		if err := server.Shutdown(); err != nil {
 			t.Error(err)
 		}
-		<-done
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	})
 	return &openRig{r, "http://" + ln.Addr().String()}
 }

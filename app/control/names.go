@@ -40,5 +40,5 @@ func cleanName(name string) string {
 			return -1
 		}
 		return r
-	}, name), maxAlias)
+	}, name))
 }

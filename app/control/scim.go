@@ -398,7 +398,7 @@ func (d *Directory) setUser(ctx context.Context, tx *store.Store, who access.Act
 			return badScim(scim.Uniqueness, "userName is taken")
 		}
 	}
-	row.ScimName, row.ExternalID = name, clipRunes(scim.Text(r["externalId"]), 255)
+	row.ScimName, row.ExternalID = name, clipRunes(scim.Text(r["externalId"]))
 	email := primaryEmail(r)
 	if email == "" && checkEmail(name) == nil {
 		email = name

@@ -113,7 +113,7 @@ func (d *Directory) CreateGroup(ctx context.Context, who access.Actor, r scim.Re
 	if err := d.gate(ctx, who, access.ScimWrite); err != nil {
 		return nil, err
 	}
-	name, external := cleanName(scim.Text(r["displayName"])), clipRunes(scim.Text(r["externalId"]), 255)
+	name, external := cleanName(scim.Text(r["displayName"])), clipRunes(scim.Text(r["externalId"]))
 	if name == "" {
 		return nil, badScim(scim.InvalidValue, "displayName is required")
 	}
@@ -191,7 +191,7 @@ func setGroup(row *models.Team, r scim.Resource) error {
 		}
 	}
 	if v, said := r["externalId"]; said {
-		row.ExternalID = clipRunes(scim.Text(v), 255)
+		row.ExternalID = clipRunes(scim.Text(v))
 	}
 	return nil
 }

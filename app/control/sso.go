@@ -234,7 +234,9 @@ func (u *Users) ssoCreate(ctx context.Context, tx *store.Store, actor access.Act
 	return user, tx.UpdateUser(ctx, user)
 }
 
-func clipRunes(s string, most int) string {
+// clipRunes bounds a text to what a name may have.
+func clipRunes(s string) string {
+	const most = maxAlias
 	if r := []rune(s); len(r) > most {
 		return string(r[:most])
 	}

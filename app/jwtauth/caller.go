@@ -45,8 +45,8 @@ func (c *Caller) TeamRoutes() []string {
 	return c.grants[len(c.grants)-1].AllowedRoutes()
 }
 
-func denied(format string, args ...any) error {
-	return fault.Newf(fault.Forbidden, format, args...).WithType("auth_error")
+func denied(text string) error {
+	return fault.New(fault.Forbidden, text).WithType("auth_error")
 }
 
 // reading is a token's claims on the way to a Caller.
@@ -75,7 +75,7 @@ func (s *state) read(ctx context.Context, snap *keyring.Snapshot, p *proved) (*C
 	if err := r.allowed(c, &profile); err != nil {
 		return nil, err
 	}
-	if err := r.readTeams(ctx, snap, c, &profile); err != nil {
+	if err := r.readTeams(snap, c, &profile); err != nil {
 		return nil, err
 	}
 	if err := r.readScopes(c); err != nil {
@@ -176,7 +176,7 @@ func (r *reading) allowed(c *Caller, p *control.TokenProfile) error {
 const mostTeams = 100
 
 // readTeams finds the teams of the token. Of a list of groups those count that are teams here.
-func (r *reading) readTeams(ctx context.Context, snap *keyring.Snapshot, c *Caller, p *control.TokenProfile) error {
+func (r *reading) readTeams(snap *keyring.Snapshot, c *Caller, p *control.TokenProfile) error {
 	cfg := &r.cfg
 	if r.team == "" {
 		r.team = r.text(cfg.TeamIDField)

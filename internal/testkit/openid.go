@@ -83,8 +83,10 @@ func (o *OpenID) Set(people map[string]map[string]any) {
 	_ = res.Body.Close()
 }
 
-var formAction = regexp.MustCompile(`<form[^>]* action="([^"]+)"`)
-var formPrompt = regexp.MustCompile(`name="prompt" value="([a-z]+)"`)
+var (
+	formAction = regexp.MustCompile(`<form[^>]* action="([^"]+)"`)
+	formPrompt = regexp.MustCompile(`name="prompt" value="([a-z]+)"`)
+)
 
 // SignIn goes to address as a browser does, signs in as login and consents. It returns where the provider sends the browser
 // back to.
