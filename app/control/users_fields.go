@@ -3,7 +3,6 @@ package control
 import (
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"gatehouse/app/access"
 	"gatehouse/app/config"
@@ -47,8 +46,7 @@ func checkEmail(email string) error {
 // checkID refuses ids that could not be written in a URL or a log line as they are. Empty is "make one".
 func checkID(name, id string) error {
 	const longest = 255
-	bad := strings.ContainsFunc(id, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError })
-	if bad || len(id) > longest || id != strings.TrimSpace(id) {
+	if strings.ContainsFunc(id, unshowable) || len(id) > longest || id != strings.TrimSpace(id) {
 		return fault.BadField(name, "%s may have at most %d characters, no control characters and no space at its ends", name, longest)
 	}
 	return nil

@@ -313,3 +313,39 @@ func TestReports(t *testing.T) {
 		same(t, "lines", fmt.Sprint(lines), "map[k0:map[2026-01-16:0.00000003] k1:map[2026-01-16:0.00000003]]")
 	})
 }
+
+// A search finds letters beyond ASCII whatever their case, on both databases.
+func TestSearchBeyondASCII(t *testing.T) {
+	on(t, func(t *testing.T, s *store.Store, _ *testkit.Clock) {
+		ctx := t.Context()
+		change(t, s, func(tx *store.Store) error {
+			key := testKey(1)
+			key.Alias = ptr("Schlüssel für ÉCOLE")
+			return errors.Join(
+				tx.InsertKey(ctx, key),
+				tx.InsertTeam(ctx, &models.Team{ID: "north", Alias: ptr("Åland ЖУРНАЛ")}),
+				tx.InsertUser(ctx, &models.User{ID: "zoe", Alias: ptr("ZOË"), Role: models.RoleInternalUser}),
+			)
+		})
+		for search, want := range map[string]int64{"SCHLÜSSEL": 1, "école": 1, "FÜR É": 1, "schlüsseln": 0} {
+			_, total, err := s.ListKeys(ctx, store.KeyFilter{Visible: everything, Search: search}, store.Page{})
+			must(t, err)
+			same(t, "keys for "+search, total, want)
+			names, total, err := s.KeyAliases(ctx, store.KeyFilter{Visible: everything}, search, store.Page{})
+			must(t, err)
+			same(t, "aliases for "+search, total, want)
+			same(t, "aliases shown for "+search, int64(len(names)), want)
+		}
+		for search, want := range map[string]int64{"åland": 1, "журнал": 1, "ж": 1, "я": 0} {
+			_, total, err := s.ListTeams(ctx, store.TeamFilter{All: true, Alias: search}, store.Page{})
+			must(t, err)
+			same(t, "teams for "+search, total, want)
+		}
+		_, total, err := s.ListUsers(ctx, store.UserFilter{Search: "zoë"}, store.Page{})
+		must(t, err)
+		same(t, "people", total, 1)
+		_, total, err = s.ListKeys(ctx, store.KeyFilter{Visible: everything, Search: "schl"}, store.Page{Number: 2, Size: 1})
+		must(t, err)
+		same(t, "all that a search finds, told past its end", total, 1)
+	})
+}
