@@ -170,7 +170,15 @@ func (l *loader) mail() {
 		}
 	}
 	c.BudgetAlertTTL = l.seconds(l.variable("EMAIL_BUDGET_ALERT_TTL"), may, true, day)
-	if (c.Enabled || l.c.Alerts.MailCallback) && !c.ResendKey.IsSet() && !c.SendGridKey.IsSet() {
+	for _, v := range [...]struct {
+		name string
+		key  models.Secret
+	}{{"RESEND_API_KEY", c.ResendKey}, {"SENDGRID_API_KEY", c.SendGridKey}} {
+		if v.key.IsSet() && !c.Enabled {
+			l.warnAt(envFile, 0, v.name, "has no effect: mail goes by SMTP alone, which this service offers too; set SMTP_HOST, SMTP_USERNAME and SMTP_PASSWORD")
+		}
+	}
+	if c.Enabled || l.c.Alerts.MailCallback {
 		for _, v := range [...]struct{ name, text string }{{"SMTP_HOST", c.Host}, {"SMTP_SENDER_EMAIL", c.Sender}} {
 			if v.text == "" {
 				l.warnAt(envFile, 0, v.name, "is not set: no mail is sent, though mail is switched on")

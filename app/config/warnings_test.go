@@ -97,6 +97,7 @@ func TestEnvironmentWarnings(t *testing.T) {
 		{"sign-in without a base URL", google, "PROXY_BASE_URL"},
 		{"two providers", append([]string{"PROXY_BASE_URL=https://x", "MICROSOFT_CLIENT_ID=m", "MICROSOFT_CLIENT_SECRET=s", "MICROSOFT_TENANT=t"}, google...), "GOOGLE_CLIENT_ID, MICROSOFT_CLIENT_ID, GENERIC_CLIENT_ID"},
 		{"mail without a base URL", []string{"SMTP_HOST=mail", "SMTP_SENDER_EMAIL=a@example.org"}, "PROXY_BASE_URL"},
+		{"a mail service without SMTP", []string{"RESEND_API_KEY=re_1"}, "RESEND_API_KEY"},
 		{"mail without a sender", []string{"SMTP_HOST=mail"}, "SMTP_SENDER_EMAIL"},
 		{"redis address", []string{"REDIS_URL=http://x"}, "REDIS_URL"},
 		{"log level", []string{"LITELLM_LOG=CHATTY"}, "LITELLM_LOG"},

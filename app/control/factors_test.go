@@ -63,9 +63,12 @@ func TestFactorSetup(t *testing.T) {
 		e.user("sso", models.RoleInternalUser)
 		ana := as("ana", models.RoleInternalUser)
 		for name, try := range map[string]func() error{
-			"wrong password":    func() error { _, err := e.Factors.Begin(ctx, ana, "wrong"); return err },
-			"no password":       func() error { _, err := e.Factors.Begin(ctx, as("sso", models.RoleInternalUser), ""); return err },
-			"operator":          func() error { _, err := e.Factors.Begin(ctx, as(models.DefaultUserID, models.RoleAdmin), master); return err },
+			"wrong password": func() error { _, err := e.Factors.Begin(ctx, ana, "wrong"); return err },
+			"no password":    func() error { _, err := e.Factors.Begin(ctx, as("sso", models.RoleInternalUser), ""); return err },
+			"operator": func() error {
+				_, err := e.Factors.Begin(ctx, as(models.DefaultUserID, models.RoleAdmin), master)
+				return err
+			},
 			"codes of none":     func() error { _, err := e.Factors.NewRecovery(ctx, ana, goodPassword); return err },
 			"confirm nothing":   func() error { _, err := e.Factors.Confirm(ctx, ana, "123456"); return err },
 			"off with a guess":  func() error { return e.Factors.Off(ctx, ana, "wrong") },

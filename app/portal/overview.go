@@ -304,7 +304,7 @@ func (h *Handlers) setup(c *fiber.Ctx, l i18n.Locale, keyCount int) ([]overview.
 	}
 	if config := extra(c).Config; config != nil {
 		m := config().Mail
-		steps = append(steps, overview.Step{Text: l.SetupMail(), Href: h.url("/ui/settings/mail"), Done: m.Enabled || m.ResendKey.IsSet() || m.SendGridKey.IsSet()})
+		steps = append(steps, overview.Step{Text: l.SetupMail(), Href: h.url("/ui/settings/mail"), Done: m.Works()})
 	}
 	steps = append(steps, overview.Step{Text: l.SetupSSO(), Href: h.url("/ui/settings/sign-in"), Done: p.SSO.Any()})
 	for _, s := range steps {

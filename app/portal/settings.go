@@ -212,8 +212,6 @@ func mailSettings(s *settingList, c *config.Config) {
 	s.env(l.SettingMailUser(), "SMTP_USERNAME", c.Mail.Username, "")
 	s.env(l.SettingMailPassword(), "SMTP_PASSWORD", c.Mail.Password, models.Secret{})
 	s.env(l.SettingMailSender(), "SMTP_SENDER_EMAIL", c.Mail.Sender, "")
-	s.env("Resend", "RESEND_API_KEY", c.Mail.ResendKey, models.Secret{})
-	s.env("SendGrid", "SENDGRID_API_KEY", c.Mail.SendGridKey, models.Secret{})
 	s.env(l.SettingMailKey(), "EMAIL_INCLUDE_API_KEY", c.Mail.IncludeKey, false)
 }
 
