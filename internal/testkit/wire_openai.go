@@ -240,12 +240,21 @@ func openaiModels(Request, Reply) map[string]any {
 func openaiResponse(request Request, reply Reply) map[string]any {
 	text, _ := reply.text()
 	usage := reply.usage()
-	body := map[string]any{
-		"id": "resp_" + strconv.Itoa(request.Number), "object": "response", "created_at": created, "status": "completed", "model": request.Model,
-		"error": nil, "incomplete_details": nil, "output": []any{map[string]any{
+	output := []any{}
+	if text != "" {
+		output = append(output, map[string]any{
 			"id": "msg_" + strconv.Itoa(request.Number), "type": "message", "role": "assistant", "status": "completed",
 			"content": []any{map[string]any{"type": "output_text", "text": text, "annotations": []any{}}},
-		}},
+		})
+	}
+	for _, call := range reply.ToolCalls {
+		output = append(output, map[string]any{
+			"id": "fc_" + call.ID, "type": "function_call", "status": "completed", "call_id": call.ID, "name": call.Name, "arguments": call.Arguments,
+		})
+	}
+	body := map[string]any{
+		"id": "resp_" + strconv.Itoa(request.Number), "object": "response", "created_at": created, "status": "completed", "model": request.Model,
+		"error": nil, "incomplete_details": nil, "output": output,
 	}
 	if reply.UsageMode != UsageNone {
 		body["usage"] = map[string]any{
