@@ -16,3 +16,9 @@ func passThrough(out *proxy.Config, c *config.Config) {
 		})
 	}
 }
+
+// clientSide fills in what callers may bring of their own.
+func clientSide(out *proxy.Config, c *config.Config) {
+	out.ClientCredentials, out.ForwardAuth = c.General.ClientCredentials, c.General.ForwardProviderAuth
+	out.ForwardGroups, out.UserHeaders, out.NoAgentTags = c.LiteLLM.ForwardGroups, c.General.UserHeaders, c.LiteLLM.NoAgentTags
+}

@@ -84,6 +84,7 @@ func (p *process) planeConfig(c *config.Config) proxy.Config {
 		AllowedIPs: c.General.AllowedIPs, Caps: capsOf(c), MinOutput: int64(c.Gatehouse.MinOutput), Adjust: adjust, EgressAllow: c.Gatehouse.EgressAllow,
 	}
 	passThrough(&out, c)
+	clientSide(&out, c)
 	switch c.General.TokenLimitType {
 	case config.CountInput:
 		out.TokenLimit = proxy.CountInput

@@ -73,7 +73,9 @@ func (c *call) finishPlain(body []byte) route.Outcome {
 	if isMedia(c.op) {
 		c.measure(a, &e)
 	} else if !usage.Seen || usage.Bad {
-		e.text = outputText(a)
+		if e.text = outputText(a); c.background(a) {
+			e.text, e.assumed = nil, c.expected()
+		}
 	}
 	b := c.settle(e)
 	a.SetModel(c.shownJSON())
@@ -114,6 +116,13 @@ func (c *call) unreadable(err error) route.Outcome {
 		Class: route.Server, Status: fasthttp.StatusBadGateway, Total: c.p.Now().Sub(c.sent.at),
 		Err: fail(upstreamBroken, "the provider sent an answer that cannot be read").because(err),
 	}
+}
+
+// background says whether an answer is a response that the provider still works on: what it will come to is told to whoever
+// asks later, so it is booked now at what the call was expected to cost.
+func (c *call) background(a *wire.Answer) bool {
+	i := a.Find("status")
+	return c.op == provider.Responses && i >= 0 && (wire.StringIs(a.Raw(i), "queued") || wire.StringIs(a.Raw(i), "in_progress"))
 }
 
 // outputText is all text of an answer, for counting.

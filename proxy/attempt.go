@@ -71,7 +71,7 @@ func (c *call) attempts() *failure {
 			plan.End(last)
 			return c.failed(asFailure(last.Err))
 		}
-		last = c.try(a)
+		last = c.blameless(c.try(a))
 		if last.Class == route.Success {
 			return nil
 		}
@@ -210,7 +210,7 @@ func (c *call) try(a route.Attempt) route.Outcome {
 	if c.pretend != route.Success && a.Fallbacks == 0 {
 		return c.pretended()
 	}
-	target, err := c.p.targets.Target(a.Deployment)
+	target, err := c.target(a.Deployment)
 	if mock := a.Deployment.MockResponse; mock != "" || c.mock != nil {
 		return c.answerMock(target, err)
 	}

@@ -68,7 +68,7 @@ func (c *call) readCache() *failure {
 // usesCache says whether the call may be answered from the cache or be kept in it.
 func (c *call) usesCache() bool {
 	rules, controls := &c.cfg.Cache, &c.cache.controls
-	if c.mocked() || rules.DefaultOff && !controls.Use || controls.NoCache && controls.NoStore {
+	if c.mocked() || c.theirs.given() || rules.DefaultOff && !controls.Use || controls.NoCache && controls.NoStore {
 		return false
 	}
 	if rules.Deterministic {

@@ -35,6 +35,7 @@ type extras struct {
 	mock       []byte      // raw mock_response
 	pretend    route.Class // the failure that a test asks for; Success: none
 	streamCost bool
+	theirs     theirs
 }
 
 // maxText bounds ids and tags that go into rows.
@@ -46,11 +47,8 @@ const (
 
 // readExtras reads body fields and headers; a header wins over the body.
 func (c *call) readExtras() *failure {
-	req := &c.s.req
-	for f := wire.APIKey; f <= wire.APIVersion; f++ {
-		if req.Has(f) {
-			return fail(clientCredentials, "the field "+f.Name()+" is not allowed: the gateway has its own credentials").about(f.Name())
-		}
+	if f := c.readTheirs(); f != nil {
+		return f
 	}
 	if f := c.readLabels(); f != nil {
 		return f
@@ -78,7 +76,11 @@ func (c *call) readLabels() *failure {
 		return refusedByBody(err)
 	}
 	text := func(raw []byte) string { s, _ := wire.String(raw); return s }
-	c.endUser = or(string(h.customer), or(string(h.endUser), or(string(h.userHeader), user)))
+	c.endUser = or(string(h.customer), string(h.endUser))
+	for i := 0; c.endUser == "" && i < len(c.cfg.UserHeaders); i++ {
+		c.endUser = string(c.ctx.Request.Header.Peek(c.cfg.UserHeaders[i]))
+	}
+	c.endUser = or(c.endUser, or(string(h.userHeader), user))
 	if c.endUser == "" {
 		c.endUser = or(text(wire.Lookup(own, "user")), or(text(wire.Lookup(meta, "user_id")), text(req.Get(wire.SafetyIdentifier))))
 	}
@@ -141,12 +143,26 @@ func (c *call) readTags(meta, own []byte) *failure {
 		return fail(badField, "tags may not be set by callers").about("tags")
 	}
 	c.tags = policy.Tags(c.tags, c.snap, c.grant)
+	asked = append(asked, c.agentTags()...)
 	for _, tag := range asked {
 		if !slices.Contains(c.tags, tag) && len(c.tags) < maxTags {
 			c.tags = append(c.tags, tag)
 		}
 	}
 	return nil
+}
+
+// agentTags say what program called, by name and with its version, as LiteLLM's reports expect.
+func (c *call) agentTags() []string {
+	const word = "User-Agent: "
+	if c.cfg.NoAgentTags || len(c.head.userAgent) == 0 {
+		return nil
+	}
+	full := clip(word + string(c.head.userAgent))
+	if i := strings.IndexByte(full, '/'); i > len(word) {
+		return []string{full[:i], full}
+	}
+	return []string{full}
 }
 
 // readTiming finds how long the call may take.

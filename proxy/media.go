@@ -222,6 +222,9 @@ func (c *call) mediaUsage(e *ending) price.Usage {
 		if isImage(c.op) && seen.OutputImage == 0 {
 			seen.OutputImage, seen.OutputText = seen.OutputText, 0
 		}
+		if c.op == provider.Speech && seen.OutputAudio == 0 {
+			seen.OutputAudio, seen.OutputText = seen.OutputText, 0
+		}
 		if isAudioIn(c.op) && seen.InputAudio == 0 {
 			seen.InputAudio, seen.InputUncached = seen.InputUncached, 0
 		}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,7 +37,7 @@ func TestPlainCall(t *testing.T) {
 	}
 	rec := r.book.wait(t, 1)[0]
 	if rec.CostNano != 10*1000+20*2000 || rec.Status != spend.StatusSuccess || rec.KeyID != "id-plain-" || rec.ModelGroup != "gpt-4o" ||
-		rec.Model != "gpt-4o-real" || rec.DeploymentID != "dep-gpt-4o" || rec.UsageEstimated || len(rec.Tags) != 1 {
+		rec.Model != "gpt-4o-real" || rec.DeploymentID != "dep-gpt-4o" || rec.UsageEstimated || !slices.Equal(rec.Tags, []string{"t", "User-Agent: Go-http-client", "User-Agent: Go-http-client/1.1"}) {
 		t.Errorf("record %+v", rec)
 	}
 	if len(r.book.admitted) != 1 || r.book.admitted[0].Record.CallID != rec.CallID {

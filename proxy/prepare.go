@@ -64,7 +64,9 @@ func (c *call) prepare(deadline time.Time) (*provider.Request, *failure) {
 			parts, size = c.form.body(c.sent.model, c.notForwarded)
 		}
 	}
-	c.sent.req = provider.Request{Host: t.Host, Head: s.head, Extra: c.extraHead(), Body: parts, Size: size, Deadline: deadline}
+	var extra []byte
+	s.head, extra = c.bring(s.head, c.extraHead())
+	c.sent.req = provider.Request{Host: t.Host, Head: s.head, Extra: extra, Body: parts, Size: size, Deadline: deadline}
 	return &c.sent.req, c.sign(&c.sent.req)
 }
 
@@ -294,7 +296,10 @@ func (c *call) extraHead() []byte {
 	if c.cfg.ForwardOrg && len(c.head.organization) > 0 {
 		add("OpenAI-Organization", c.head.organization)
 	}
-	if c.cfg.ForwardHeaders {
+	if c.forwards() {
+		if beta := h.Peek("Anthropic-Beta"); len(beta) > 0 && !(c.sent.wire == provider.Anthropic && c.wire == provider.Anthropic) {
+			add("Anthropic-Beta", beta)
+		}
 		secret, named := string(c.presented()), connectionNames(h)
 		h.VisitAll(func(k, v []byte) {
 			if name := string(k); forwarded(name) && name != c.cfg.KeyHeader && !named[strings.ToLower(name)] && !holds(string(v), secret) {
@@ -303,6 +308,21 @@ func (c *call) extraHead() []byte {
 		})
 	}
 	return out
+}
+
+// forwards says whether the client's headers go to the deployment: everywhere, to this group, or to this deployment.
+func (c *call) forwards() bool {
+	if c.cfg.ForwardHeaders {
+		return true
+	}
+	for _, group := range c.cfg.ForwardGroups {
+		prefix, open := strings.CutSuffix(group, "*")
+		if name := or(c.sent.attempt.Group, c.group); name == group || open && strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	on, _ := c.sent.target.Deployment.Params["forward_client_headers_to_llm_api"].(bool)
+	return on
 }
 
 // forwarded says whether a client's header may go upstream: x-* but for those that are ours, credentials or the SDKs'.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -71,7 +72,13 @@ type Config struct {
 	EmbeddingModel  string
 	ImageModel      string
 	ModerationModel string
-	UserHeader      string // carries the end user
+	UserHeader      string   // carries the end user
+	UserHeaders     []string // user_header_mappings: these do too, and come first
+	NoAgentTags     bool     // disable_add_user_agent_to_request_tags
+
+	ClientCredentials bool     // allow_client_side_credentials
+	ForwardAuth       bool     // forward_llm_provider_auth_headers
+	ForwardGroups     []string // model groups to which clients' headers are forwarded; * at the end stands for anything
 
 	UseForwardedFor bool
 	TrustedProxies  []netip.Prefix
@@ -243,6 +250,10 @@ func (p *Plane) Configure(c Config) {
 	c.Heartbeat = orDuration(c.Heartbeat, 5*time.Second)
 	c.MaxStale = orDuration(c.MaxStale, 10*time.Minute)
 	c.KeyHeader, c.UserHeader = canonical(c.KeyHeader), canonical(c.UserHeader)
+	c.UserHeaders = slices.Clone(c.UserHeaders)
+	for i, name := range c.UserHeaders {
+		c.UserHeaders[i] = canonical(name)
+	}
 	sum := sha256.Sum256([]byte(c.MasterKey.Reveal()))
 	p.masterSum.Store(&sum)
 	p.cfg.Store(&c)

@@ -135,6 +135,10 @@ func (c *call) plainBytes() route.Outcome {
 	if v := resp.Header.Peek("Content-Disposition"); len(v) > 0 {
 		r.Header.SetBytesV("Content-Disposition", v)
 	}
+	if kind, _, _ := strings.Cut(string(resp.Header.ContentType()), ";"); strings.EqualFold(strings.TrimSpace(kind), "text/event-stream") {
+		s := newSniffer("text/event-stream") // speech in events, with its usage in the last one
+		return c.relayRaw(s.Write, func(stream.End) ending { return ending{usage: s.ending(&resp.Header).usage} })
+	}
 	var text []byte
 	var sniff func([]byte)
 	if isAudioIn(c.op) {

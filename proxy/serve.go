@@ -386,6 +386,9 @@ func (c *call) permit() *failure {
 	if f := c.continues(); f != nil {
 		return f
 	}
+	if f := c.permitTheirs(); f != nil {
+		return f
+	}
 	if refused := policy.Customer(c.snap, c.endUser); refused != nil {
 		return refusedByPolicy(refused)
 	}

@@ -20,17 +20,18 @@ type ending struct {
 	httpStatus int
 	code       string
 
-	usage  wire.Usage // as the provider reported it
-	text   []byte     // output, for counting where usage is missing or cannot be whole
-	scale  float64    // of text to all of the output; 0 = 1
-	whole  bool       // the answer came to its end
-	floor  bool       // nothing is known but that the provider was asked
-	tier   string     // service tier of the answer
-	images int64      // delivered
-	millis int64      // of audio
-	units  int64      // searches
-	reply  string     // model named by the answer
-	routed route.Outcome
+	usage   wire.Usage // as the provider reported it
+	text    []byte     // output, for counting where usage is missing or cannot be whole
+	scale   float64    // of text to all of the output; 0 = 1
+	whole   bool       // the answer came to its end
+	assumed int64      // output tokens that are expected to come when nobody of this call is there
+	floor   bool       // nothing is known but that the provider was asked
+	tier    string     // service tier of the answer
+	images  int64      // delivered
+	millis  int64      // of audio
+	units   int64      // searches
+	reply   string     // model named by the answer
+	routed  route.Outcome
 }
 
 // bill is what a call came to.
@@ -76,7 +77,7 @@ func (c *call) usageOf(e *ending) (u price.Usage, estimated bool) {
 	}
 	u.InputUncached = int64(tokens.CountChat(c.sent.model, c.s.body))
 	if c.op != provider.Embedding && !e.floor {
-		u.OutputText = c.counted(e)
+		u.OutputText = max(e.assumed, c.counted(e))
 	}
 	return u, true
 }

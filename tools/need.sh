@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that the named things are there, installing only what is missing:
 #
-#   tools/need.sh [go] [gcc] [postgres] [redis] [chromium] [shellcheck] [npm] [golangci-lint]
+#   tools/need.sh [go] [gcc] [postgres] [redis] [chromium] [shellcheck] [npm] [python] [golangci-lint]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,6 +35,19 @@ need_npm() {
   npm ls >/dev/null 2>&1 || npm ci --no-audit --no-fund --loglevel error
 }
 
+# The Python SDKs that the tests speak as, in a folder of their own that a change of their list makes anew.
+need_python() {
+  local list=e2e/sdk/requirements.txt folder=bin/tools/python
+  if cmp -s "$list" "$folder/installed.txt"; then return; fi
+  rm -rf "$folder"
+  python3 -m venv "$folder"
+  "$folder/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: -r "$list"
+  cp "$list" "$folder/installed.txt"
+}
+
+# A Python that can make such a folder: Debian keeps that part in a package of its own.
+have_python() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
+
 need_golangci_lint() {
   local version=${GOLANGCI_LINT:?set by the Makefile}
   if [ -x bin/tools/golangci-lint ] && bin/tools/golangci-lint version 2>/dev/null | grep -qF "${version#v}"; then return; fi
@@ -51,6 +64,7 @@ for thing in "$@"; do
     redis) have redis-server || have valkey-server || packages+=(redis-server) ;;
     chromium) have_chromium || packages+=(chromium) ;;
     shellcheck) have shellcheck || packages+=(shellcheck) ;;
+    python) have_python || packages+=(python3 python3-venv) ;;
     npm | golangci-lint) ;;
     *) die "do not know how to get $thing" ;;
   esac
@@ -59,6 +73,7 @@ if [ ${#packages[@]} -gt 0 ]; then install_packages "${packages[@]}"; fi
 for thing in "$@"; do
   case $thing in
     npm) need_npm ;;
+    python) need_python ;;
     golangci-lint) need_golangci_lint ;;
   esac
 done

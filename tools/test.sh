@@ -75,7 +75,7 @@ node_tests() {
 }
 
 all() {
-  tools/need.sh go gcc postgres redis chromium shellcheck npm golangci-lint || return 1
+  tools/need.sh go gcc postgres redis chromium shellcheck npm python golangci-lint || return 1
   check "generated files are current" is_generated
   check "lint" make --no-print-directory lint
   check "build" make --no-print-directory build
@@ -98,7 +98,7 @@ export GATEHOUSE_BINARY=$PWD/bin/gatehouse
 case ${1:-all} in
   all) all ;;
   e2e)
-    tools/need.sh go postgres redis chromium npm && make --no-print-directory build && start_services &&
+    tools/need.sh go postgres redis chromium npm python && make --no-print-directory build && start_services &&
       count "Go SDK" go_tests -count=1 ./e2e/... && count "browser journeys and SDK" journeys
     ;;
   *) echo "test.sh: no part called $1" >&2; exit 2 ;;

@@ -56,6 +56,7 @@ type General struct {
 	ImageModel          string
 	ModerationModel     string
 	UserHeaderName      string
+	UserHeaders         []string                     // user_header_mappings of customers
 	PassEndpoints       []PassEndpoint               // pass_through_endpoints
 	PassDefaults        map[string]models.Deployment // by provider: the environment's credentials
 }

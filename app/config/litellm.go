@@ -34,7 +34,9 @@ type LiteLLM struct {
 	DropParams         bool
 	Verbose            bool
 	NoEndUserTracking  bool
-	AlwaysIncludeUsage bool // always_include_stream_usage
+	AlwaysIncludeUsage bool     // always_include_stream_usage
+	NoAgentTags        bool     // disable_add_user_agent_to_request_tags
+	ForwardGroups      []string // model_group_settings.forward_client_headers_to_llm_api
 	CostDiscount       map[string]any
 	CostMargin         map[string]any
 }

@@ -64,11 +64,12 @@ func (l *loader) general(s *section) {
 	c.ImageModel = l.text(s.ref("image_generation_model"), may)
 	c.ModerationModel = l.text(s.ref("moderation_model"), may)
 	c.UserHeaderName = l.headerName(s.ref("user_header_name"))
+	c.UserHeaders = l.userHeaders(s.ref("user_header_mappings"))
 	c.PassEndpoints, c.PassDefaults = l.passEndpoints(s.ref("pass_through_endpoints")), passDefaults(l.getenv)
 	s.accept("user_api_key_cache_ttl", "allow_requests_on_db_unavailable", "disable_adding_master_key_hash_to_db", "litellm_license",
-		"service_account_settings", "user_header_mappings", "database_type", "database_args", "health_check_details", "enable_oauth2_auth",
+		"service_account_settings", "database_type", "database_args", "health_check_details", "enable_oauth2_auth",
 		"enable_oauth2_proxy_auth", "use_google_kms", "use_azure_key_vault", "otel", "custom_ui_sso_sign_in_handler", "allow_user_auth", "spend_report_frequency",
-		"proxy_budget_rescheduler_min_time", "proxy_budget_rescheduler_max_time", "allow_client_side_credentials")
+		"proxy_budget_rescheduler_min_time", "proxy_budget_rescheduler_max_time")
 }
 
 // megabytes reads a size, 0 when absent.

@@ -38,6 +38,8 @@ func (l *loader) litellm(s *section) {
 	c.DropParams = l.boolean(s.ref("drop_params"), may, false)
 	c.NoEndUserTracking = l.boolean(s.ref("disable_end_user_cost_tracking"), may, false)
 	c.AlwaysIncludeUsage = l.boolean(s.ref("always_include_stream_usage"), may, false)
+	c.NoAgentTags = l.boolean(s.ref("disable_add_user_agent_to_request_tags"), may, false)
+	c.ForwardGroups = l.forwardGroups(s.ref("model_group_settings"))
 	c.CostDiscount = l.freeMap(s.ref("cost_discount_config"))
 	c.CostMargin = l.freeMap(s.ref("cost_margin_config"))
 	l.callbacks(s)

@@ -17,7 +17,9 @@ import (
 )
 
 // config is one deployment a model, tried once, so that each call shows what one upstream answer becomes.
-const config = testkit.DefaultConfig + `
+const config = testkit.DefaultConfig + settings
+
+const settings = `
 litellm_settings: {num_retries: 0}
 router_settings: {num_retries: 0, disable_cooldowns: true}
 `

@@ -69,6 +69,9 @@ func (r *Registry) Target(d *models.Deployment) (*Target, error) {
 	return e.target, e.err
 }
 
+// Fresh makes a deployment ready for one call and remembers nothing.
+func (r *Registry) Fresh(d *models.Deployment) (*Target, error) { return r.make(d) }
+
 // Forget drops every deployment that keep does not know any more.
 func (r *Registry) Forget(keep func(id string) bool) {
 	r.mu.Lock()
