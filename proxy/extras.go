@@ -36,6 +36,7 @@ type extras struct {
 	pretend    route.Class // the failure that a test asks for; Success: none
 	streamCost bool
 	theirs     theirs
+	agent      []string // tags of the program that calls: for the row, not for choosing deployments
 }
 
 // maxText bounds ids and tags that go into rows.
@@ -143,7 +144,7 @@ func (c *call) readTags(meta, own []byte) *failure {
 		return fail(badField, "tags may not be set by callers").about("tags")
 	}
 	c.tags = policy.Tags(c.tags, c.snap, c.grant)
-	asked = append(asked, c.agentTags()...)
+	c.agent = c.agentTags()
 	for _, tag := range asked {
 		if !slices.Contains(c.tags, tag) && len(c.tags) < maxTags {
 			c.tags = append(c.tags, tag)
@@ -163,6 +164,14 @@ func (c *call) agentTags() []string {
 		return []string{full[:i], full}
 	}
 	return []string{full}
+}
+
+// rowTags are the tags of the spend row; more are the deployment's.
+func (c *call) rowTags(more []string) []string {
+	if len(c.agent) == 0 && len(more) == 0 {
+		return c.tags
+	}
+	return slices.Concat(c.tags, c.agent, more)
 }
 
 // readTiming finds how long the call may take.

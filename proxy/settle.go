@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"log/slog"
-	"slices"
 	"time"
 
 	"gatehouse/models"
@@ -217,7 +216,7 @@ func (c *call) record() *spend.Record {
 	g := c.grant
 	rec := &spend.Record{
 		CallID: c.id, CallType: c.op.String(), KeyID: g.ID(), KeyAlias: g.Alias(), UserID: g.UserID, TeamID: g.TeamID,
-		OrgID: c.snap.OrgID(g), EndUser: c.endUser, Tags: c.tags, ModelGroup: or(c.group, c.asked), Start: c.start,
+		OrgID: c.snap.OrgID(g), EndUser: c.endUser, Tags: c.rowTags(nil), ModelGroup: or(c.group, c.asked), Start: c.start,
 		IP: c.ip.String(), SessionID: c.sessionID, Metadata: c.metadata,
 	}
 	if c.cfg.NoEndUsers {
@@ -241,7 +240,7 @@ func (c *call) whose(rec *spend.Record) {
 		rec.Model, rec.DeploymentID, rec.Provider = c.sent.model, d.ID, d.Provider
 		rec.ModelGroup = or(c.sent.attempt.Group, rec.ModelGroup)
 		if len(d.Tags) > 0 {
-			rec.Tags = slices.Concat(c.tags, d.Tags)
+			rec.Tags = c.rowTags(d.Tags)
 		}
 	}
 	if c.sent.target != nil {
