@@ -34,7 +34,7 @@ try {
     const scores = Object.fromEntries(Object.entries(lhr.categories).map(([name, c]) => [name, Math.round(c.score * 100)]));
     const under = Object.keys(targets).filter((name) => scores[name] < targets[name]);
     missed += under.length;
-    console.log(path, scores, `LCP ${Math.round(lhr.audits['largest-contentful-paint'].numericValue)} ms, CLS ${lhr.audits['cumulative-layout-shift'].numericValue.toFixed(3)}`);
+    console.log(path, scores, `LCP ${Math.round(lhr.audits['largest-contentful-paint'].numericValue)} ms, CLS ${(lhr.audits['cumulative-layout-shift'].numericValue ?? 0).toFixed(3)}`);
     for (const name of under) {
       for (const { id } of lhr.categories[name].auditRefs) {
         const audit = lhr.audits[id];

@@ -93,7 +93,11 @@ func PageHeaders(o Options) fiber.Handler {
 		c.Set("Cross-Origin-Opener-Policy", "same-origin")
 		c.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
 		c.Set("Cache-Control", "no-store")
-		return c.Next()
+		if err := c.Next(); err != nil {
+			return err
+		}
+		compressPage(c)
+		return nil
 	}
 }
 
