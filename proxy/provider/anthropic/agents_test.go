@@ -138,7 +138,8 @@ func TestToChatForAgents(t *testing.T) {
 		"an exact budget says more": {ToChat{}, `{"messages":[],"output_config":{"effort":"high"},"thinking":{"type":"enabled","budget_tokens":2000}}`, `{"messages":[],"reasoning_effort":"low"}`},
 		"a choice among no tools":   {ToChat{}, `{"messages":[],"tools":[{"type":"web_search_20250305","name":"w"}],"tool_choice":{"type":"auto"}}`, `{"messages":[]}`},
 		"marks for OpenAI": {
-			ToChat{}, `{"system":[{"type":"text","text":"s","cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":[{"type":"text","text":"q","cache_control":{"type":"ephemeral"}}]}]}`,
+			ToChat{},
+			`{"system":[{"type":"text","text":"s","cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":[{"type":"text","text":"q","cache_control":{"type":"ephemeral"}}]}]}`,
 			`{"messages":[{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"q"}]}]}`,
 		},
 		"marks for who knows them": {
