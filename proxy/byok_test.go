@@ -101,7 +101,9 @@ func TestForwardedClientHeaders(t *testing.T) {
 		config Config
 		want   string
 	}{
-		{"off", Config{}, "||||"}, {"everywhere", Config{ForwardHeaders: true}, "blue||b||"}, {"this group", Config{ForwardGroups: []string{"gpt-*"}}, "blue||b||"},
+		{"off", Config{}, "||||"},
+		{"everywhere", Config{ForwardHeaders: true}, "blue||b||"},
+		{"this group", Config{ForwardGroups: []string{"gpt-*"}}, "blue||b||"},
 		{"another group", Config{ForwardGroups: []string{"claude"}}, "||||"},
 	} {
 		r := ownRig(t, tt.config)

@@ -297,7 +297,7 @@ func (c *call) extraHead() []byte {
 		add("OpenAI-Organization", c.head.organization)
 	}
 	if c.forwards() {
-		if beta := h.Peek("Anthropic-Beta"); len(beta) > 0 && !(c.sent.wire == provider.Anthropic && c.wire == provider.Anthropic) {
+		if beta := h.Peek("Anthropic-Beta"); len(beta) > 0 && (c.sent.wire != provider.Anthropic || c.wire != provider.Anthropic) {
 			add("Anthropic-Beta", beta)
 		}
 		secret, named := string(c.presented()), connectionNames(h)

@@ -24,8 +24,7 @@ type sniffer struct {
 	frames *bedrock.EventStream
 	filter stream.Filter // knows the wire of the events; nil until one was recognised
 	state  stream.State  // of events that no filter is for
-	reply  string
-	out    []byte // what the filter makes of the events; nobody wants it
+	out    []byte        // what the filter makes of the events; nobody wants it
 	broken bool
 }
 
