@@ -71,6 +71,7 @@ func seeded(tb testing.TB) string {
 
 // quantiles runs fn again and again and reports the middle and the 95th percentile of its time in milliseconds.
 func quantiles(b *testing.B, fn func()) {
+	b.Helper()
 	fn() // plans and caches
 	var took []time.Duration
 	for b.Loop() {
