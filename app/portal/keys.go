@@ -186,8 +186,12 @@ func (h *Handlers) wanting(l i18n.Locale, counts control.AttentionCount) ui.Stat
 		keys int64
 		say  func(int64) string
 	}{
-		{counts.OverBudget, l.CountOverBudget}, {counts.NearBudget, l.CountNearLimit}, {counts.Blocked, l.CountBlocked},
-		{counts.Expired, l.CountExpired}, {counts.Expiring, l.CountExpiring}, {counts.Unused, l.CountUnused},
+		{counts.OverBudget, l.CountOverBudget},
+		{counts.NearBudget, l.CountNearLimit},
+		{counts.Blocked, l.CountBlocked},
+		{counts.Expired, l.CountExpired},
+		{counts.Expiring, l.CountExpiring},
+		{counts.Unused, l.CountUnused},
 	} {
 		if all += c.keys; c.keys > 0 {
 			parts = append(parts, c.say(c.keys))

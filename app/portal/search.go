@@ -82,7 +82,7 @@ func (h *Handlers) hitTeams(c *fiber.Ctx, text string) ([]layout.Hit, error) {
 
 func (h *Handlers) hitPeople(c *fiber.Ctx, text string) ([]layout.Hit, error) {
 	actor := web.Actor(c)
-	if access.Role(actor, access.UserList) != nil || !actor.SeesAll() {
+	if may := actor.SeesAll() && access.Role(actor, access.UserList) == nil; !may {
 		return nil, nil
 	}
 	list, err := h.Users.List(c.UserContext(), actor, control.UserQuery{Page: 1, Size: searchEach, Search: text})

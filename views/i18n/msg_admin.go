@@ -125,15 +125,19 @@ func (l Lang) LiveStarts() string { return l.pick("Connecting…", "正在连接
 func (l Lang) LiveOn() string {
 	return l.pick("Live: new requests appear by themselves", "实时：新请求会自动出现")
 }
+
 func (l Lang) LivePaused() string {
 	return l.pick("Paused while you point at the list", "指针在列表上时暂停")
 }
+
 func (l Lang) LiveAgain() string {
 	return l.pick("Connection lost, trying again", "连接中断，正在重试")
 }
+
 func (l Lang) LiveOff() string {
 	return l.pick("Live has ended. Reload to go on", "实时已结束，请重新加载")
 }
+
 func (l Lang) LiveWaits() string {
 	return l.pick("Waiting for the next request.", "正在等待下一个请求。")
 }

@@ -48,6 +48,7 @@ func (l Lang) ResetOff() string {
 func (l Lang) ScanQR() string {
 	return l.pick("Scan this with your authenticator app, or enter the setup key.", "用身份验证器应用扫描二维码，或输入设置密钥。")
 }
+
 func (l Lang) QRLabel() string {
 	return l.pick("QR code with the setup key", "包含设置密钥的二维码")
 }
@@ -61,13 +62,16 @@ func (l Lang) RecoveryCodesText() string {
 func (l Lang) RecoveryCodeLead() string {
 	return l.pick("Enter one of the recovery codes that you kept. It works once.", "输入您保存的一个恢复代码，只能使用一次。")
 }
+
 func (l Lang) UseRecoveryCode() string { return l.pick("Use a recovery code", "使用恢复代码") }
 func (l Lang) UseApp() string          { return l.pick("Use the app", "使用应用") }
 func (l Lang) SavedMyCodes() string    { return l.pick("I saved my codes", "我已保存代码") }
 func (l Lang) NewRecoveryCodes() string {
 	return l.pick("New recovery codes", "生成新的恢复代码")
 }
+
 func (l Lang) SetUpTwoStep() string { return l.pick("Set up a second factor", "设置双重验证") }
+
 func (l Lang) SetUpTwoStepLead() string {
 	return l.pick("Your role needs a code from an authenticator app besides the password.", "您的角色除密码外还需要身份验证器应用的验证码。")
 }
@@ -75,6 +79,7 @@ func (l Lang) TurnOnAndSignIn() string { return l.pick("Turn on and sign in", "�
 func (l Lang) TwoStepIsOn() string {
 	return l.pick("Your second factor is on", "双重验证已开启")
 }
+
 func (l Lang) FactorSince(day string) string {
 	return l.fill("On since %s.", "自 %s 起开启。", day)
 }
@@ -99,9 +104,11 @@ func (l Lang) ResetFactor() string { return l.pick("Reset second factor", "重�
 func (l Lang) ToastFactorReset(name string) string {
 	return l.fill("%s signs in without a second factor now.", "%s 现在登录无需双重验证。", name)
 }
+
 func (l Lang) ToastFactorOff() string {
 	return l.pick("The second factor is off.", "双重验证已关闭。")
 }
+
 func (l Lang) SignInOver() string {
 	return l.pick("This sign-in has taken too long. Begin again.", "登录超时，请重新开始。")
 }

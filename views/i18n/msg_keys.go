@@ -140,18 +140,23 @@ func (l Lang) FailedShare(percent string) string {
 func (l Lang) CountOverBudget(n int64) string {
 	return l.fill("%s over budget", "%s 个超出预算", l.Number(n))
 }
+
 func (l Lang) CountNearLimit(n int64) string {
 	return l.fill("%s near limit", "%s 个接近上限", l.Number(n))
 }
+
 func (l Lang) CountBlocked(n int64) string {
 	return l.fill("%s blocked", "%s 个已停用", l.Number(n))
 }
+
 func (l Lang) CountExpired(n int64) string {
 	return l.fill("%s expired", "%s 个已到期", l.Number(n))
 }
+
 func (l Lang) CountExpiring(n int64) string {
 	return l.fill("%s expiring", "%s 个即将到期", l.Number(n))
 }
+
 func (l Lang) CountUnused(n int64) string { return l.fill("%s unused", "%s 个未使用", l.Number(n)) }
 
 func (l Lang) NeedsAttention() string { return l.pick("Needs attention", "需要关注") }
@@ -376,6 +381,7 @@ func (l Lang) UsedTimes24h(n int64) string {
 func (l Lang) NotUsedFor(days int64) string {
 	return l.fill("Not used for %s.", "已有 %s未使用。", l.Days(days))
 }
+
 func (l Lang) UsedLast(when string) string {
 	return l.fill("Last used %s.", "上次使用：%s。", when)
 }

@@ -245,12 +245,15 @@ func (l Lang) SameAsReports() string      { return l.pick("Same as reports", "�
 func (l Lang) KeySearchList() string      { return l.pick("Search this list", "搜索当前列表") }
 func (l Lang) KeyGoTo(page string) string { return l.fill("Go to %s", "前往%s", page) }
 func (l Lang) KeyThisHelp() string        { return l.pick("Show these shortcuts", "显示这些快捷键") }
+
 func (l Lang) KeyCloses() string {
 	return l.pick("Close a dialog, stop an answer", "关闭对话框，停止回答")
 }
+
 func (l Lang) ShortcutsAreOn() string {
 	return l.pick("Single keys can be turned off:", "可以关闭单键快捷键：")
 }
+
 func (l Lang) ShortcutsAreOff() string {
 	return l.pick("Single keys are turned off. Turn them on:", "单键快捷键已关闭，可在此开启：")
 }
