@@ -21,6 +21,7 @@ import (
 func TestPageRoles(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rolesConfig)
+	r.p.health.draining.Store(true) // a live tail then ends after what it has
 	people := map[models.Role]string{models.RoleAdmin: models.DefaultUserID}
 	for _, role := range []models.Role{models.RoleAdminViewer, models.RoleInternalUser, models.RoleInternalViewer} {
 		people[role] = text(r.admin("POST", "/user/new", fmt.Sprintf(`{"user_role":%q,"auto_create_key":false}`, role))["user_id"])
