@@ -204,8 +204,7 @@ func (p *process) build(ctx, background context.Context, cfg *config.Config) err
 	if err != nil {
 		return err
 	}
-	p.router = route.New(route.Options{Now: p.now, Rand: rand.Float64}, settings)
-	if err := p.buildPlane(background, cfg); err != nil {
+	if err := p.buildPlane(background, cfg, settings); err != nil {
 		return err
 	}
 	p.services = control.New(control.Deps{
@@ -321,11 +320,16 @@ func (p *process) openLedger(ctx context.Context, cfg *config.Config) error {
 	return nil
 }
 
-func (p *process) buildPlane(background context.Context, cfg *config.Config) error {
+func (p *process) buildPlane(background context.Context, cfg *config.Config, settings route.Settings) error {
 	limits, err := p.limiter(background, cfg)
 	if err != nil {
 		return err
 	}
+	opt := route.Options{Now: p.now, Rand: rand.Float64}
+	if p.redis != nil {
+		opt.Shared = limits
+	}
+	p.router = route.New(opt, settings)
 	d := proxy.Deps{
 		Config: p.planeConfig(cfg), Ring: p.ring, Router: p.router, Limits: limits, Budget: p.budget,
 		Outputs: new(budget.Outputs), Ledger: p.ledger, Prices: p.prices, Log: p.log, Now: p.now, Seal: responseSealer{p.sealer},

@@ -185,20 +185,36 @@ func (tc *limitCase) refusal(t *testing.T, a answer, kind limitKind) {
 }
 
 // TestEveryLimitOfADeployment is the same for what a deployment may serve, with enforce_model_rate_limits: it is left out
-// while it is full, and with no other in its group the call is refused. Its minutes are those of the clock, so six calls
-// are offered, of which two go through, or four when a minute ends among them.
+// while it is full, and with no other in its group the call is refused. Three replicas with Redis share the limits. A
+// minute is the clock's, so six calls are offered, of which two go through, or four when a minute ends among them.
 func TestEveryLimitOfADeployment(t *testing.T) {
 	t.Parallel()
+	t.Run("alone", func(t *testing.T) {
+		t.Parallel()
+		deploymentLimits(t, func(o testkit.Options) []*testkit.Server { return []*testkit.Server{testkit.Start(t, o)} })
+	})
+	t.Run("three", func(t *testing.T) {
+		t.Parallel()
+		deploymentLimits(t, func(o testkit.Options) []*testkit.Server {
+			o.Redis = testkit.Redis(t)
+			return fleet(t, 3, o)
+		})
+	})
+}
+
+func deploymentLimits(t *testing.T, start func(testkit.Options) []*testkit.Server) {
+	t.Helper()
 	provider := testkit.NewProvider(t)
 	models := "model_list:\n"
 	limits := map[string]string{"rpm": "rpm: 2", "tpm": "tpm: 2500", "parallel": "max_parallel_requests: 2"}
 	for name, limit := range limits {
 		models += "  - model_name: " + name + "\n    litellm_params: {model: openai/gpt-4o, api_base: \"${PROVIDER}/v1\", api_key: sk-upstream, " + limit + "}\n"
 	}
-	s := testkit.Start(t, testkit.Options{
+	all := start(testkit.Options{
 		Provider: provider, Config: models + "router_settings: {num_retries: 0, optional_pre_call_checks: [enforce_model_rate_limits]}\n",
 	})
-	key := s.GenerateKey(t, nil).Secret
+	key := all[0].GenerateKey(t, nil).Secret
+	waitKnown(t, all, key)
 	for name := range limits {
 		t.Run(name, func(t *testing.T) {
 			parallel := name == "parallel"
@@ -209,13 +225,18 @@ func TestEveryLimitOfADeployment(t *testing.T) {
 			}
 			provider.Always(reply)
 			before := len(provider.Requests())
+			asked := 0
 			ask := func() answer {
-				return chat(t.Context(), client(t), s, key, object{"model": name, "max_tokens": 1000})
+				asked++
+				return chat(t.Context(), client(t), all[asked%len(all)], key, object{"model": name, "max_tokens": 1000})
 			}
 			answers := make(chan answer, 6)
 			for i := range 6 {
 				if parallel && i < 2 {
-					go func() { answers <- ask() }()
+					on := all[i%len(all)]
+					go func() {
+						answers <- chat(t.Context(), client(t), on, key, object{"model": name, "max_tokens": 1000})
+					}()
 					provider.WaitRequests(t, before+i+1)
 				} else {
 					answers <- ask()

@@ -135,6 +135,9 @@ func (p *Plan) try(last Outcome, retry bool) (Attempt, bool) {
 	}
 	if p.step.root && p.unable == nil {
 		p.unable = &Unavailable{Group: p.step.group, Reason: Busy, RetryAfter: time.Second}
+		if p.elsewhere != nil {
+			p.unable = p.elsewhere
+		}
 	}
 	return Attempt{}, false
 }
@@ -143,7 +146,13 @@ func (p *Plan) begin(d *models.Deployment, s *state, now int64, sleep time.Durat
 	if !s.begin(now, p.settings.maxParallel(d)) {
 		return Attempt{}, false
 	}
-	p.current = &running{d: d, state: s, alone: len(p.step.match.Deployments) == 1}
+	slot, full := p.router.share(p.settings, d, p.req.Tokens)
+	if full != nil {
+		full.Group, p.elsewhere = p.step.group, full
+		s.undo()
+		return Attempt{}, false
+	}
+	p.current = &running{d: d, state: s, slot: slot, alone: len(p.step.match.Deployments) == 1}
 	p.attempts++
 	p.step.tries++
 	p.step.tried = append(p.step.tried, d)

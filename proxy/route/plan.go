@@ -8,6 +8,7 @@ import (
 
 	"gatehouse/models"
 	"gatehouse/proxy/keyring"
+	"gatehouse/proxy/limit"
 	"gatehouse/proxy/policy/glob"
 )
 
@@ -98,6 +99,7 @@ type Plan struct {
 	fallbacks  int // in all
 	first      *Outcome
 	unable     *Unavailable
+	elsewhere  *Unavailable // a limit that the calls of other replicas have used up
 	current    *running
 	finished   bool
 }
@@ -127,6 +129,7 @@ func (s *step) budget() string {
 type running struct {
 	d     *models.Deployment
 	state *state
+	slot  *limit.Slot // of the limits that replicas share; nil: there are none
 	alone bool
 }
 
@@ -197,6 +200,7 @@ func (p *Plan) End(last Outcome) {
 	run := p.current
 	p.current = nil
 	run.state.end(p.settings, run.d, &last, run.alone, p.router.opt.Now().UnixNano())
+	run.slot.Settle(last.TotalTokens)
 }
 
 // First is what became of the last attempt in the group that the client asked for: the answer when everything failed.

@@ -7,12 +7,15 @@ import (
 	"time"
 
 	"gatehouse/models"
+	"gatehouse/proxy/limit"
 )
 
-// Options are what a Router is made of. Both are needed.
+// Options are what a Router is made of. Now and Rand are needed.
 type Options struct {
 	Now  func() time.Time
 	Rand func() float64 // in [0, 1); safe for concurrent use
+	// Shared counts the limits of deployments over all replicas; nil: each replica counts its own.
+	Shared limit.Limiter
 }
 
 // Router picks deployments. Safe for concurrent use.

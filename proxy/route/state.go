@@ -104,6 +104,14 @@ func (s *state) begin(now, maxParallel int64) bool {
 	return true
 }
 
+// undo takes back what begin counted, for a call that was not made.
+func (s *state) undo() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inFlight--
+	s.requests = max(0, s.requests-1) // the minute may have turned meanwhile
+}
+
 // probe lets one call a second through a cooling deployment.
 func (s *state) probe(now int64) bool {
 	s.mu.Lock()
