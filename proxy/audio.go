@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
 	"regexp"
 	"strconv"
 )
@@ -20,38 +21,42 @@ func seconds(raw []byte) int64 {
 const bytesPerSecond = 4000
 
 // audioMillis is how long a sound lasts: exactly for WAV, by its size for everything else.
-func audioMillis(file []byte) (ms int64, guessed bool) {
-	if ms := wavMillis(file); ms > 0 {
+func audioMillis(file io.ReaderAt, size int64) (ms int64, guessed bool) {
+	if ms := wavMillis(file, size); ms > 0 {
 		return ms, false
 	}
-	return max(1, int64(len(file))*1000/bytesPerSecond), true
+	return max(1, size*1000/bytesPerSecond), true
 }
 
 // wavMillis reads the length of a RIFF WAVE file; 0 when it is none.
-func wavMillis(b []byte) int64 {
-	if len(b) < 12 || string(b[:4]) != "RIFF" || string(b[8:12]) != "WAVE" {
+func wavMillis(file io.ReaderAt, length int64) int64 {
+	var b [20]byte
+	read := func(n int, at int64) bool {
+		got, _ := file.ReadAt(b[:n], at) // a short one tells enough
+		return got == n
+	}
+	if !read(12, 0) || string(b[:4]) != "RIFF" || string(b[8:12]) != "WAVE" {
 		return 0
 	}
 	rate := int64(0)
-	for b = b[12:]; len(b) >= 8; {
-		size := int64(binary.LittleEndian.Uint32(b[4:8]))
-		chunk := b[8:]
+	for at := int64(12); read(8, at); {
+		size, chunk := int64(binary.LittleEndian.Uint32(b[4:8])), at+8
 		switch string(b[:4]) {
 		case "fmt ":
-			if len(chunk) < 12 {
+			if !read(12, chunk) {
 				return 0
 			}
-			rate = int64(binary.LittleEndian.Uint32(chunk[8:12]))
+			rate = int64(binary.LittleEndian.Uint32(b[8:12]))
 		case "data":
 			if rate <= 0 {
 				return 0
 			}
-			return min(size, int64(len(chunk))) * 1000 / rate
+			return min(size, length-chunk) * 1000 / rate
 		}
-		if size += size & 1; size > int64(len(chunk)) {
+		if size += size & 1; size > length-chunk {
 			return 0
 		}
-		b = chunk[size:]
+		at = chunk + size
 	}
 	return 0
 }

@@ -51,7 +51,8 @@ type call struct {
 	n       int64
 	inTok   int64 // input tokens, as far as they were counted; -1: not yet
 	extras
-	form     *form      // a multipart body; nil: JSON
+	upload   *formBytes // the bytes of a multipart body; nil: JSON
+	form     *form      // what is in them
 	media    media      // what decides the cost of images, audio and searches
 	shownID  []byte     // of the response that this call makes, a JSON string
 	previous responseID // of the response that this call continues
@@ -113,6 +114,7 @@ func (c *call) free() {
 		c.watched = false
 		c.p.watcher.Remove(&c.watch)
 	}
+	c.upload.close()
 	releaseScratch(c.s)
 	c.s = nil
 	c.ctx, c.head = nil, head{}

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"mime"
 	"slices"
 	"strings"
 
+	"gatehouse/proxy/provider"
 	"gatehouse/proxy/wire"
 )
 
@@ -15,17 +17,17 @@ import (
 // gateway must read of the fields is in json, as if the client had sent that.
 type form struct {
 	boundary string
-	raw      []byte // the whole body
+	raw      *formBytes // the whole body
 	parts    []formPart
 	json     []byte // the fields that are no files, as an object
 }
 
-// formPart is one part; its slices are views of the body.
+// formPart is one part: where in the body it is.
 type formPart struct {
-	name  string
-	file  bool
-	whole []byte // from its first header line to the end of its value
-	value []byte
+	name            string
+	file            bool
+	from, value, to int64  // its first header line, its value, the end of that
+	text            []byte // the value, of a field that is no file
 }
 
 var errForm = errors.New("the multipart body cannot be read")
@@ -45,50 +47,89 @@ func isForm(contentType string) (boundary string, ok bool) {
 	return params["boundary"], true
 }
 
+// The bounds of what is read into memory of a form.
+const (
+	maxPartHead = 16 << 10
+	fieldsRoom  = 8 << 20 // of all the fields that are no files
+)
+
 // readForm takes a multipart body apart.
-func readForm(boundary string, body []byte) (*form, error) {
+func readForm(boundary string, body *formBytes) (*form, error) {
 	if boundary == "" || len(boundary) > 70 {
 		return nil, errForm
 	}
 	f := &form{boundary: boundary, raw: body}
-	mark := []byte("--" + boundary)
-	rest, ok := bytes.CutPrefix(body, mark)
-	if !ok {
-		i := bytes.Index(body, append([]byte("\r\n"), mark...))
-		if i < 0 {
-			return nil, errForm
-		}
-		rest = body[i+2+len(mark):]
+	mark := []byte("\r\n--" + boundary)
+	at, err := f.start(mark)
+	if err != nil {
+		return nil, err
 	}
-	mark = append([]byte("\r\n"), mark...)
-	for {
-		if bytes.HasPrefix(rest, []byte("--")) {
+	for room := int64(fieldsRoom); ; {
+		after, err := body.text(at, min(at+2, body.size))
+		switch {
+		case err != nil:
+			return nil, err
+		case string(after) == "--":
 			f.fields()
 			return f, nil
-		}
-		if rest, ok = bytes.CutPrefix(rest, []byte("\r\n")); !ok || len(f.parts) == maxParts {
+		case string(after) != "\r\n" || len(f.parts) == maxParts:
 			return nil, errForm
 		}
-		whole, after, ok := bytes.Cut(rest, mark)
-		if !ok {
-			return nil, errForm
-		}
-		p, err := readPart(whole)
+		end, err := body.find(mark, at+2)
 		if err != nil {
 			return nil, err
 		}
+		if end < 0 {
+			return nil, errForm
+		}
+		p, err := f.part(at+2, end)
+		if err != nil {
+			return nil, err
+		}
+		if !p.file {
+			if room -= p.to - p.value; room < 0 {
+				return nil, errForm
+			}
+			if p.text, err = body.text(p.value, p.to); err != nil {
+				return nil, err
+			}
+		}
 		f.parts = append(f.parts, p)
-		rest = after
+		at = end + int64(len(mark))
 	}
 }
 
-func readPart(whole []byte) (formPart, error) {
-	p := formPart{whole: whole}
-	head, value, ok := bytes.Cut(whole, []byte("\r\n\r\n"))
+// start is where the first boundary ends; it may be the first thing of the body, without a line end before it.
+func (f *form) start(mark []byte) (int64, error) {
+	first, err := f.raw.text(0, min(int64(len(mark)-2), f.raw.size))
+	if err != nil {
+		return 0, err
+	}
+	if bytes.Equal(first, mark[2:]) {
+		return int64(len(first)), nil
+	}
+	at, err := f.raw.find(mark, 0)
+	if err != nil {
+		return 0, err
+	}
+	if at < 0 {
+		return 0, errForm
+	}
+	return at + int64(len(mark)), nil
+}
+
+// part reads the head of a part that lies between two offsets.
+func (f *form) part(from, to int64) (formPart, error) {
+	p := formPart{from: from, to: to}
+	top, err := f.raw.text(from, min(to, from+maxPartHead))
+	if err != nil {
+		return p, err
+	}
+	head, _, ok := bytes.Cut(top, []byte("\r\n\r\n"))
 	if !ok {
 		return p, errForm
 	}
-	p.value = value
+	p.value = from + int64(len(head)) + 4
 	for line := range bytes.SplitSeq(head, []byte("\r\n")) {
 		name, text, _ := bytes.Cut(line, []byte{':'})
 		if !strings.EqualFold(string(bytes.TrimSpace(name)), "content-disposition") {
@@ -120,12 +161,12 @@ func (f *form) fields() {
 		switch p.name {
 		case "n", "stream", "num_retries", "timeout", "request_timeout", "stream_timeout", "metadata", "litellm_metadata", "tags", "fallbacks",
 			"disable_fallbacks", "drop_params", "cache", "gatehouse", "no-log":
-			if len(p.value) > 0 && json.Valid(p.value) {
-				o.Raw(p.name, bytes.TrimSpace(p.value))
+			if len(p.text) > 0 && json.Valid(p.text) {
+				o.Raw(p.name, bytes.TrimSpace(p.text))
 				continue
 			}
 		}
-		o.Text(p.name, string(p.value))
+		o.Text(p.name, string(p.text))
 	}
 	f.json = o.Bytes()
 }
@@ -141,36 +182,38 @@ func (f *form) twice(name string) bool {
 	return n > 1
 }
 
-// file is the first file of that name, or with that name and [].
-func (f *form) file(name string) []byte {
+// file is the first file of that name, or with that name and []; nil when there is none.
+func (f *form) file(name string) *io.SectionReader {
 	for _, p := range f.parts {
 		if strings.TrimSuffix(p.name, "[]") == name && p.file {
-			return p.value
+			return io.NewSectionReader(f.raw.src, p.value, p.to-p.value)
 		}
 	}
 	return nil
 }
 
 // body is the form as it goes upstream: another model, and nothing that is for the gateway alone.
-func (f *form) body(model string, drop func(name string) bool) (parts [][]byte, size int) {
-	mark := []byte("--" + f.boundary + "\r\n")
-	add := func(b []byte) {
-		parts = append(parts, b)
-		size += len(b)
+func (f *form) body(model string, drop func(name string) bool) (parts []provider.Section, size int) {
+	add := func(s provider.Section) {
+		parts = append(parts, s)
+		size += int(s.Size)
 	}
-	field := func(name, value string) {
-		add(mark)
-		add([]byte("Content-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n"))
-	}
-	field("model", model)
+	text := func(s string) { add(provider.Section{Bytes: []byte(s), Size: int64(len(s))}) }
+	mark := "--" + f.boundary + "\r\n"
+	text(mark + "Content-Disposition: form-data; name=\"model\"\r\n\r\n" + model + "\r\n")
 	for _, p := range f.parts {
 		if p.name == "model" || drop(p.name) {
 			continue
 		}
-		add(mark)
-		add(p.whole)
-		add([]byte("\r\n"))
+		text(mark)
+		add(f.raw.section(p.from, p.to))
+		text("\r\n")
 	}
-	add([]byte("--" + f.boundary + "--\r\n"))
+	text("--" + f.boundary + "--\r\n")
 	return parts, size
+}
+
+// whole is the form as it came.
+func (u *formBytes) whole() ([]provider.Section, int) {
+	return []provider.Section{u.section(0, u.size)}, int(u.size)
 }

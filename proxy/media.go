@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -88,10 +89,14 @@ func (c *call) readMedia() *failure {
 		m.size, m.quality, m.images = text("size"), text("quality"), c.n
 		m.prompt = int64(tokens.Count(c.asked, text("prompt")))
 	case isAudioIn(c.op):
-		if c.form == nil || c.form.file("file") == nil {
+		var file *io.SectionReader
+		if c.form != nil {
+			file = c.form.file("file")
+		}
+		if file == nil {
 			return fail(missingField, "the field file is missing: audio is sent as a form").about("file")
 		}
-		m.millis, m.guessed = audioMillis(c.form.file("file"))
+		m.millis, m.guessed = audioMillis(file, file.Size())
 	case c.op == provider.Speech:
 		need = "input"
 		m.characters = int64(utf8.RuneCountInString(text("input")))

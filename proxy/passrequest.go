@@ -52,8 +52,15 @@ func (c *call) passRequest(r *PassRoute, t *provider.Target, tail tailOf) *provi
 	if method == http.MethodGet || method == http.MethodHead {
 		return &c.sent.req
 	}
-	if c.sent.req.Body, c.sent.req.Size = [][]byte{c.s.body}, len(c.s.body); !r.Custom {
-		c.sent.req.Body, c.sent.req.Size = c.passBody()
+	switch req := &c.sent.req; {
+	case c.upload == nil && r.Custom:
+		req.Body, req.Size = [][]byte{c.s.body}, len(c.s.body)
+	case c.upload == nil:
+		req.Body, req.Size = c.passBody()
+	case r.Custom || !c.s.req.Present(wire.Model):
+		req.Long, req.Size = c.upload.whole()
+	default:
+		req.Long, req.Size = c.form.body(c.sent.model, func(name string) bool { return name == "litellm_metadata" || name == "gatehouse" })
 	}
 	return &c.sent.req
 }
@@ -61,12 +68,6 @@ func (c *call) passRequest(r *PassRoute, t *provider.Target, tail tailOf) *provi
 // passBody is the client's body: its bytes, but for the model's name and what is for the gateway alone.
 func (c *call) passBody() (parts [][]byte, size int) {
 	req := &c.s.req
-	if c.form != nil {
-		if !req.Present(wire.Model) {
-			return [][]byte{c.form.raw}, len(c.form.raw)
-		}
-		return c.form.body(c.sent.model, func(name string) bool { return name == "litellm_metadata" || name == "gatehouse" })
-	}
 	if !wire.IsObject(bytes.TrimSpace(c.s.body)) {
 		return [][]byte{c.s.body}, len(c.s.body)
 	}

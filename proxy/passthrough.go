@@ -193,11 +193,7 @@ func (c *call) withoutKey(query string) string {
 // passRead takes the body, and what the gateway must know of it if it is JSON or a form. The body of an operator's own
 // route may be anything: what cannot be read there is passed on unread.
 func (c *call) passRead(r *PassRoute) *failure {
-	body, err := readBody(c.ctx, c.s.body[:0], c.cfg.MaxBody)
-	if c.s.body = body; err != nil {
-		return refusedRead(err)
-	}
-	known, f := c.passKnown(body)
+	known, f := c.passKnown()
 	if f == nil {
 		if err := c.s.req.Parse(known); err != nil {
 			f = refusedByBody(err)
@@ -207,7 +203,7 @@ func (c *call) passRead(r *PassRoute) *failure {
 		f = c.passFields()
 	}
 	if f != nil {
-		if !r.Custom {
+		if !r.Custom || f.close { // the body is not there
 			return f
 		}
 		c.form = nil
@@ -218,18 +214,15 @@ func (c *call) passRead(r *PassRoute) *failure {
 	return c.readLabels()
 }
 
-// passKnown is what of a body can be read as an object.
-func (c *call) passKnown(body []byte) ([]byte, *failure) {
+// passKnown takes the body and gives what of it can be read as an object.
+func (c *call) passKnown() ([]byte, *failure) {
 	if boundary, ok := isForm(string(c.ctx.Request.Header.ContentType())); ok {
-		form, err := readForm(boundary, body)
-		switch {
-		case err != nil:
-			return nil, fail(badField, err.Error())
-		case form.twice("model"):
-			return nil, fail(badField, "the field model is there twice").about("model")
-		}
-		c.form = form
-		return form.json, nil
+		f := c.takeForm(boundary)
+		return c.s.body, f
+	}
+	body, err := readBody(c.ctx, c.s.body[:0], c.cfg.MaxBody)
+	if c.s.body = body; err != nil {
+		return nil, refusedRead(err)
 	}
 	if trimmed := bytes.TrimSpace(body); wire.IsObject(trimmed) {
 		return trimmed, nil

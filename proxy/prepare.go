@@ -57,16 +57,18 @@ func (c *call) prepare(deadline time.Time) (*provider.Request, *failure) {
 	if s.head, err = t.AppendHead(s.head[:0], at); err != nil {
 		return nil, refusedOp(err)
 	}
+	var long []provider.Section
 	parts, size := body.Parts()
 	if isMedia(c.op) {
 		s.head = c.mediaHead(s.head)
 		if c.form != nil {
-			parts, size = c.form.body(c.sent.model, c.notForwarded)
+			parts = nil
+			long, size = c.form.body(c.sent.model, c.notForwarded)
 		}
 	}
 	var extra []byte
 	s.head, extra = c.bring(s.head, c.extraHead())
-	c.sent.req = provider.Request{Host: t.Host, Head: s.head, Extra: extra, Body: parts, Size: size, Deadline: deadline}
+	c.sent.req = provider.Request{Host: t.Host, Head: s.head, Extra: extra, Body: parts, Long: long, Size: size, Deadline: deadline}
 	return &c.sent.req, c.sign(&c.sent.req)
 }
 

@@ -94,6 +94,7 @@ type Config struct {
 	PassRoutes   []PassRoute                  // general_settings.pass_through_endpoints
 	PassDefaults map[string]models.Deployment // by provider: the environment's credentials, for models nobody configured
 
+	UploadDir   string   // where large forms wait while they are served; the system's folder for such files
 	EgressAllow []string // CIDR or host: reachable for deployments made through the API
 }
 

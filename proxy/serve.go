@@ -205,13 +205,8 @@ func (c *call) ask(secret string) *failure {
 
 // read takes the body and what the gateway must know of it; the rest stays bytes.
 func (c *call) read(pathModel string) *failure {
-	body, err := readBody(c.ctx, c.s.body[:0], c.cfg.MaxBody)
-	c.s.body = body
-	if err != nil {
-		return refusedRead(err)
-	}
 	req := &c.s.req
-	if f := c.readForm(); f != nil {
+	if f := c.take(); f != nil {
 		return f
 	}
 	if err := req.Parse(c.s.body); err != nil {
@@ -239,20 +234,36 @@ func refusedRead(err error) *failure {
 	return f
 }
 
-// readForm takes a multipart body apart, where the operation knows such bodies.
-func (c *call) readForm() *failure {
-	boundary, ok := isForm(string(c.ctx.Request.Header.ContentType()))
-	if !ok || !isMedia(c.op) {
-		return nil
+// take reads the body: a form is taken apart where the operation knows such bodies.
+func (c *call) take() *failure {
+	if boundary, ok := isForm(string(c.ctx.Request.Header.ContentType())); ok && isMedia(c.op) {
+		return c.takeForm(boundary)
 	}
-	form, err := readForm(boundary, c.s.body)
+	body, err := readBody(c.ctx, c.s.body[:0], c.cfg.MaxBody)
+	c.s.body = body
 	if err != nil {
-		return fail(badField, err.Error())
+		return refusedRead(err)
 	}
-	if form.twice("model") {
+	return nil
+}
+
+// takeForm reads a body that is a form; its fields are the call's body from here on.
+func (c *call) takeForm(boundary string) *failure {
+	body, err := c.takeUpload()
+	if err != nil {
+		return refusedUpload(err)
+	}
+	c.upload = body
+	form, err := readForm(boundary, body)
+	switch {
+	case errors.Is(err, errSpool):
+		return refusedUpload(err)
+	case err != nil:
+		return fail(badField, err.Error())
+	case form.twice("model"):
 		return fail(badField, "the field model is there twice").about("model")
 	}
-	c.form, c.s.body = form, form.json // the form keeps the body itself
+	c.form, c.s.body = form, form.json
 	return nil
 }
 

@@ -27,8 +27,17 @@ type Request struct {
 	Head     []byte // request line and header lines, each with CRLF; without Content-Length and the blank line
 	Extra    []byte // further header lines
 	Body     [][]byte
-	Size     int       // bytes of Body
+	Long     []Section // sent in place of Body when there are any: what is too large to be held
+	Size     int       // bytes of Body, or of Long
 	Deadline time.Time // for the head of the answer, and for its body unless Body.ReadBy moves it; zero = none
+}
+
+// Section is a stretch of a body: Bytes, or, when From is there, Size bytes of it from Off on.
+type Section struct {
+	Bytes []byte
+	From  io.ReaderAt
+	Off   int64
+	Size  int64
 }
 
 // FailureKind says how an exchange failed without an answer.
@@ -298,11 +307,45 @@ func (cn *conn) write(req *Request) error {
 	var digits [20]byte
 	_, _ = w.Write(fasthttp.AppendUint(digits[:0], req.Size))
 	_, _ = w.WriteString("\r\n\r\n")
-	for _, part := range req.Body {
-		_, _ = w.Write(part)
+	if len(req.Long) > 0 {
+		if err := writeLong(w, req.Long); err != nil {
+			return err
+		}
+	} else {
+		for _, part := range req.Body {
+			_, _ = w.Write(part)
+		}
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("send the request: %w", err)
+	}
+	return nil
+}
+
+// copyBuffers are for what is copied out of files.
+//
+//nolint:gochecknoglobals // a pool
+var copyBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+
+// writeLong writes sections. What cannot be read ends the exchange: its length has been promised.
+func writeLong(w *bufio.Writer, sections []Section) error {
+	buf := copyBuffers.Get().(*[64 << 10]byte) //nolint:forcetypeassert // the pool holds nothing else
+	defer copyBuffers.Put(buf)
+	for _, s := range sections {
+		if s.From == nil {
+			_, _ = w.Write(s.Bytes) // as in write
+			continue
+		}
+		for off, end := s.Off, s.Off+s.Size; off < end; {
+			n, err := s.From.ReadAt(buf[:min(int64(len(buf)), end-off)], off)
+			if n == 0 {
+				return fmt.Errorf("read what is to be sent: %w", unexpected(err))
+			}
+			off += int64(n)
+			if _, err := w.Write(buf[:n]); err != nil {
+				return fmt.Errorf("send the request: %w", err)
+			}
+		}
 	}
 	return nil
 }
