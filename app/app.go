@@ -215,7 +215,7 @@ func (p *process) build(ctx, background context.Context, cfg *config.Config) err
 		return err
 	}
 	p.health = &health{
-		store: p.store, ring: p.ring, ledger: p.ledger, router: p.router, maxStale: cfg.Gatehouse.SnapshotMaxStale, version: p.opt.Version, level: cfg.Log.Level,
+		store: p.store, ring: p.ring, ledger: p.ledger, maxStale: cfg.Gatehouse.SnapshotMaxStale, version: p.opt.Version, level: cfg.Log.Level,
 		now: p.now, kept: p.answers, checks: p.healthChecks(background),
 	}
 	p.goRun(background, "configuration feed", p.ring.Run)

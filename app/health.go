@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"gatehouse/app/api"
+	"gatehouse/models"
 	"gatehouse/models/store"
 	"gatehouse/proxy/keyring"
-	"gatehouse/proxy/route"
 	"gatehouse/proxy/spend"
 )
 
@@ -27,7 +27,6 @@ type health struct {
 	store    *store.Store
 	ring     *keyring.Ring
 	ledger   *spend.Ledger
-	router   *route.Router
 	checks   *healthChecks
 	kept     *keptAnswers // nil: answers are not kept
 	maxStale time.Duration
@@ -124,17 +123,11 @@ func (h *health) Readiness() (api.Readiness, bool) {
 	return r, true
 }
 
-// Deployment says whether the router gives a deployment calls at this moment, and why not.
-func (h *health) Deployment(id string) (healthy bool, reason string) {
-	if reason, failed := h.checks.last(id); failed {
-		return false, "its last health check failed: " + reason
-	}
-	s := h.router.Status(id)
-	if s.CoolFor > 0 {
-		return false, "it failed too often and is left alone for " + s.CoolFor.Round(time.Second).String()
-	}
-	return true, ""
-}
+// Checks tells how deployments are, by id.
+func (h *health) Checks(ids []string) map[string]models.DeploymentHealth { return h.checks.Checks(ids) }
+
+// Try calls a deployment that is not in use.
+func (h *health) Try(d *models.Deployment) (status int, reason string, err error) { return h.checks.Try(d) }
 
 // Lag is how old the spend numbers in the database are: 0 while calls are booked as they end.
 func (h *health) Lag() time.Duration {

@@ -3,12 +3,18 @@ package app
 import (
 	"context"
 	"log/slog"
+	"net/http"
+	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"gatehouse/app/config"
 	"gatehouse/models"
+	"gatehouse/models/fault"
 	"gatehouse/models/store"
 	"gatehouse/proxy"
 	"gatehouse/proxy/keyring"
@@ -22,11 +28,13 @@ type healthChecks struct {
 	ring   *keyring.Ring
 	router *route.Router
 	check  func(*models.Deployment, time.Duration) (proxy.Checked, bool)
+	try    func(*models.Deployment, time.Duration) (proxy.Checked, bool, error)
 	cfg    func() *config.Config
 	now    func() time.Time
 	log    *slog.Logger
 
 	found atomic.Pointer[map[string]models.DeploymentHealth] // by deployment; nil while there are no checks
+	live  singleflight.Group                                 // checks that somebody waits for
 }
 
 const (
@@ -90,7 +98,7 @@ func (h *healthChecks) due() []*models.Deployment {
 	before := h.now().Add(-h.cfg().General.HealthInterval)
 	found := *h.found.Load()
 	for _, d := range h.ring.Snapshot().Catalog().Deployments() {
-		if off, _ := d.Info["disable_background_health_check"].(bool); off || d.Disabled != "" {
+		if unchecked(d) || d.Disabled != "" {
 			continue
 		}
 		if last, ok := found[d.ID]; !ok || !last.CheckedAt.After(before) {
@@ -101,23 +109,15 @@ func (h *healthChecks) due() []*models.Deployment {
 }
 
 func (h *healthChecks) checkAll(ctx context.Context, held func() error) error {
-	due := h.due()
-	var group sync.WaitGroup
-	slots := make(chan struct{}, healthAtOnce)
 	var failed atomic.Pointer[error]
-	for _, d := range due {
+	h.each(h.due(), func(d *models.Deployment) {
 		if ctx.Err() != nil || failed.Load() != nil {
-			break
+			return
 		}
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			if err := h.one(ctx, d); err != nil {
-				failed.Store(&err)
-			}
-		})
-	}
-	group.Wait()
+		if err := h.one(ctx, d); err != nil {
+			failed.Store(&err)
+		}
+	})
 	if err := failed.Load(); err != nil {
 		return *err
 	}
@@ -127,19 +127,40 @@ func (h *healthChecks) checkAll(ctx context.Context, held func() error) error {
 	return h.store.PurgeDeploymentHealth(ctx, models.At(h.now().Add(-10*h.cfg().General.HealthInterval))) //nolint:wrapcheck // says what it did
 }
 
+// each does something with deployments, a few at a time, and waits for all.
+func (h *healthChecks) each(list []*models.Deployment, do func(*models.Deployment)) {
+	var group sync.WaitGroup
+	slots := make(chan struct{}, healthAtOnce)
+	for _, d := range list {
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			do(d)
+		})
+	}
+	group.Wait()
+}
+
 // one checks a deployment and keeps what was found. One that cannot be checked is kept as well: nothing speaks against it.
 func (h *healthChecks) one(ctx context.Context, d *models.Deployment) error {
-	row := models.DeploymentHealth{DeploymentID: d.ID, Healthy: true, CheckedAt: models.At(h.now())}
-	if found, ok := h.check(d, healthPatience); ok {
-		row.Status, row.Healthy, row.Reason = found.Status, found.Status == 200, found.Message
-		if len(row.Reason) > healthText {
-			row.Reason = row.Reason[:healthText]
-		}
-	}
+	row := h.ask(d)
 	if !row.Healthy {
 		h.log.Warn("a deployment failed its health check", slog.String("deployment_id", d.ID), slog.String("model_group", d.ModelName), slog.Int("status", row.Status))
 	}
 	return h.store.SaveDeploymentHealth(ctx, &row) //nolint:wrapcheck // says what it did
+}
+
+// ask calls a deployment. The row of one that could not be checked has no status and says why.
+func (h *healthChecks) ask(d *models.Deployment) models.DeploymentHealth {
+	found, ok := h.check(d, healthPatience)
+	row := models.DeploymentHealth{DeploymentID: d.ID, Healthy: !ok || found.Status == http.StatusOK, CheckedAt: models.At(h.now()), Reason: found.Message}
+	if ok {
+		row.Status = found.Status
+	}
+	if len(row.Reason) > healthText {
+		row.Reason = strings.ToValidUTF8(row.Reason[:healthText], "")
+	}
+	return row
 }
 
 func (h *healthChecks) read(ctx context.Context) error {
@@ -165,22 +186,66 @@ func (h *healthChecks) apply() {
 	}
 }
 
-// last is why the last check of a deployment failed; ok is false when it did not, or there was none.
-func (h *healthChecks) last(id string) (reason string, failed bool) {
-	found := h.found.Load()
-	if found == nil {
-		return "", false
+// Checks tells how deployments are, by id. While there are background checks, it is what they found last, and those that
+// have not been checked yet are called now, but for those that are to be left out of them; else all are called now. Callers
+// who ask for the same at the same time share the calls.
+func (h *healthChecks) Checks(ids []string) map[string]models.DeploymentHealth {
+	out := make(map[string]models.DeploymentHealth, len(ids))
+	var found map[string]models.DeploymentHealth
+	if all := h.found.Load(); all != nil {
+		found = *all
 	}
-	row, ok := (*found)[id]
-	if !ok || row.Healthy {
-		return "", false
+	catalog := h.ring.Snapshot().Catalog()
+	var ask []*models.Deployment
+	for _, id := range ids {
+		d := catalog.ByID(id)
+		if d == nil || d.Disabled != "" {
+			continue
+		}
+		if row, known := found[id]; known {
+			out[id] = row
+		} else if found == nil || !unchecked(d) {
+			ask = append(ask, d)
+		}
 	}
-	return row.Reason, true
+	var mu sync.Mutex
+	h.each(ask, func(d *models.Deployment) {
+		v, _, _ := h.live.Do(d.ID, func() (any, error) { return h.ask(d), nil })
+		row, _ := v.(models.DeploymentHealth)
+		mu.Lock()
+		defer mu.Unlock()
+		out[d.ID] = row
+	})
+	return out
+}
+
+// Try calls a deployment that is not in use. An error is why it could never serve.
+func (h *healthChecks) Try(d *models.Deployment) (status int, reason string, err error) {
+	config.FillFromEnv(d, os.Getenv)
+	if d.Disabled != "" {
+		return 0, "", fault.New(fault.Invalid, d.Disabled)
+	}
+	found, ok, err := h.try(d, healthPatience)
+	switch {
+	case err != nil:
+		return 0, "", fault.New(fault.Invalid, proxy.Mask(err.Error())).WithCause(err)
+	case !ok && found.Status == 0:
+		return 0, "", fault.New(fault.Invalid, found.Message)
+	case !ok:
+		return 0, "", fault.New(fault.Unavailable, found.Message)
+	}
+	return found.Status, found.Message, nil
+}
+
+// unchecked says whether the operator keeps a deployment out of background checks.
+func unchecked(d *models.Deployment) bool {
+	off, _ := d.Info["disable_background_health_check"].(bool)
+	return off
 }
 
 // healthChecks starts the checks.
 func (p *process) healthChecks(background context.Context) *healthChecks {
-	h := &healthChecks{store: p.store, ring: p.ring, router: p.router, check: p.plane.Check, cfg: p.cfg.Load, now: p.now, log: p.log}
+	h := &healthChecks{store: p.store, ring: p.ring, router: p.router, check: p.plane.Check, try: p.plane.Try, cfg: p.cfg.Load, now: p.now, log: p.log}
 	p.goRun(background, "health checks", func(ctx context.Context) error { h.run(ctx); return nil })
 	return h
 }

@@ -273,6 +273,7 @@ var roleTable = []roleRow{
 	{"POST /cache/flushall", "", admins},
 	{"GET /cache/redis/info", "", admins},
 	{"GET /health/services", "service=email", admins},
+	{"POST /health/test_connection", `{"litellm_params":{"model":"openai/gpt-4o","api_key":"upstream-secret","mock_response":"hello"}}`, admins},
 }
 
 // publicRoutes answer without a key, on purpose.

@@ -115,6 +115,14 @@ func (c *call) target(d *models.Deployment) (*provider.Target, error) {
 	if c.theirs.given() {
 		return c.theirTarget(d)
 	}
+	return c.ready(d)
+}
+
+// ready makes a deployment ready with its own credential.
+func (c *call) ready(d *models.Deployment) (*provider.Target, error) {
+	if c.trial != nil && d == c.only {
+		return c.trial, nil
+	}
 	return c.p.targets.Target(d) //nolint:wrapcheck // says it all
 }
 

@@ -44,6 +44,7 @@ type call struct {
 	group   string      // after aliases
 	match   keyring.Match
 	only    *models.Deployment // a health check of this one; nil for every other call
+	trial   *provider.Target   // of only, when the catalog does not have it; nil otherwise
 	stream  bool
 	usage   bool // the client asked for usage in its stream
 	array   bool // its stream is one JSON list (Gemini without alt=sse)

@@ -156,6 +156,9 @@ func (c *call) readTags(meta, own []byte) *failure {
 // agentTags say what program called, by name and with its version, as LiteLLM's reports expect.
 func (c *call) agentTags() []string {
 	const word = "User-Agent: "
+	if c.only != nil {
+		return []string{checkTag}
+	}
 	if c.cfg.NoAgentTags || len(c.head.userAgent) == 0 {
 		return nil
 	}

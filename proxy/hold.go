@@ -225,7 +225,7 @@ func (c *call) priceOf(d *models.Deployment, reply string) (price.Price, bool) {
 	}
 	if c.sent.target != nil && c.sent.target.Deployment == d {
 		q.Custom, q.Model = c.sent.target.Custom, c.sent.model
-	} else if t, err := c.p.targets.Target(d); err == nil {
+	} else if t, err := c.ready(d); err == nil {
 		q.Custom = t.Custom
 		if c.match.Wildcard {
 			q.Model = c.asked

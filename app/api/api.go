@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/app/access"
 	"gatehouse/app/control"
+	"gatehouse/models"
 )
 
 // Handlers serve the operations. They hold services, never a store.
@@ -22,7 +23,7 @@ type Handlers struct {
 	Now func() time.Time
 	// Zone is the reporting zone.
 	Zone func() *time.Location
-	// Health reads what the last probes found; it runs no query.
+	// Health knows how the process and its deployments are; it runs no query.
 	Health Health
 	// Metrics is the page for Prometheus; nil = metrics are off.
 	Metrics func() ([]byte, error)
@@ -50,8 +51,12 @@ func (h *Handlers) absolute(c *fiber.Ctx, link string) string {
 // Health is the running process as its probes see it.
 type Health interface {
 	Readiness() (Readiness, bool)
-	// Deployment says whether a deployment is served calls at this moment, and why not.
-	Deployment(id string) (healthy bool, reason string)
+	// Checks tells how deployments are, by id: what background checks found last, else what a call of each shows now, which
+	// takes a minute at most for a few of them at a time. One that serves nothing, or is left out of checks, is not there.
+	Checks(ids []string) map[string]models.DeploymentHealth
+	// Try calls a deployment that is not in use and tells the status of the answer, 200 when it serves, and why it does not.
+	// Errors: Invalid for one that could never serve, Unavailable when this gateway cannot send the call.
+	Try(d *models.Deployment) (status int, reason string, err error)
 }
 
 // Readiness is the answer of /health/readiness.

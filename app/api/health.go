@@ -13,9 +13,15 @@ func (h *Handlers) healthOps() []Op {
 		op(Op{Method: "GET", Path: "/health/liveliness", Aliases: []string{"/health/liveness"}, Public: true, Tag: "health", Doc: "The process runs."}, h.liveness),
 		op(Op{Method: "GET", Path: "/health/readiness", Public: true, Tag: "health", Doc: "Calls can be served. 503 while they cannot.", Down: true}, h.readiness),
 		op(Op{
-			Method: "GET", Path: "/health", Action: access.HealthRead, Tag: "health", Doc: "The deployments, by whether they are served calls. No call is made.",
+			Method: "GET", Path: "/health", Action: access.HealthRead, Tag: "health",
+			Doc:     "Calls every deployment, or those of a model, and tells which of them serve. With background_health_checks: what those found last.",
 			Example: "model=demo",
 		}, h.deployments),
+		op(Op{
+			Method: "POST", Path: "/health/test_connection", Action: access.HealthTest, Tag: "health",
+			Doc:     "Makes one call to a deployment that is not stored, to see whether it would serve.",
+			Example: `{"mode":"chat","litellm_params":{"model":"openai/gpt-4o","api_key":"upstream-secret","mock_response":"hello"}}`,
+		}, h.tryConnection),
 		op(Op{
 			Method: "GET", Path: "/health/services", Action: access.HealthTest, Tag: "health",
 			Doc: "Sends a test mail (service=email, to TEST_EMAIL_ADDRESS or to who asks) or a test alert (service=webhook, slack).", Example: "service=email",
@@ -55,53 +61,6 @@ type uiConfig struct {
 
 func (h *Handlers) uiConfig(*fiber.Ctx, none) (uiConfig, error) {
 	return uiConfig{RootPath: h.RootPath, BaseURL: h.UISettings().BaseURL}, nil
-}
-
-type deploymentQuery struct {
-	Model string `query:"model"`
-}
-
-// deploymentHealth is one deployment as /health shows it.
-type deploymentHealth struct {
-	ModelName string `json:"model_name"`
-	Model     string `json:"model"`
-	ModelID   string `json:"model_id"`
-	Provider  string `json:"custom_llm_provider"`
-	APIBase   any    `json:"api_base"`
-	Error     string `json:"error,omitempty"`
-}
-
-type deploymentsAnswer struct {
-	Healthy   []deploymentHealth `json:"healthy_endpoints"`
-	Unhealthy []deploymentHealth `json:"unhealthy_endpoints"`
-	Good      int                `json:"healthy_count"`
-	Bad       int                `json:"unhealthy_count"`
-}
-
-func (h *Handlers) deployments(c *fiber.Ctx, in deploymentQuery) (deploymentsAnswer, error) {
-	out := deploymentsAnswer{Healthy: []deploymentHealth{}, Unhealthy: []deploymentHealth{}}
-	views, err := h.Models.List(c.UserContext(), web.Actor(c), "")
-	if err != nil {
-		return out, err
-	}
-	for i := range views {
-		v := &views[i]
-		if in.Model != "" && v.ModelName != in.Model {
-			continue
-		}
-		d := deploymentHealth{ModelName: v.ModelName, Model: v.Model, ModelID: v.ID, Provider: v.Provider, APIBase: v.Params["api_base"], Error: v.Disabled}
-		healthy := v.Disabled == ""
-		if healthy {
-			healthy, d.Error = h.Health.Deployment(v.ID)
-		}
-		if healthy {
-			out.Healthy = append(out.Healthy, d)
-		} else {
-			out.Unhealthy = append(out.Unhealthy, d)
-		}
-	}
-	out.Good, out.Bad = len(out.Healthy), len(out.Unhealthy)
-	return out, nil
 }
 
 const metricsMedia = "text/plain; version=0.0.4; charset=utf-8"
