@@ -6,6 +6,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"gatehouse/app/access"
+	"gatehouse/app/config"
 	"gatehouse/app/control"
 	"gatehouse/app/hooks"
 	"gatehouse/app/jwtauth"
@@ -26,6 +27,7 @@ type apiAuth struct {
 	keyHeader func() string // general_settings.litellm_key_header_name
 	clientIP  func(*fiber.Ctx) string
 	prefix    string
+	general   func() *config.General
 }
 
 // Caller reads the key and gives its actor. A cookie never counts here.
@@ -43,6 +45,11 @@ func (a *apiAuth) Caller(c *fiber.Ctx) (access.Actor, error) {
 		return access.Actor{}, fault.Newf(fault.Forbidden, "Virtual key is not allowed to call this route. Only allowed to call routes: %v. Tried to call route: %s",
 			actor.Key.Routes, route).WithType("auth_error")
 	}
+	general := a.general()
+	if !policy.RouteAllowed(general.AllowedRoutes, route) {
+		return access.Actor{}, fault.Newf(fault.Forbidden, "Route %s is not among the allowed_routes of this gateway.", route).WithType("auth_error")
+	}
+	actor.AdminOnly = general.AdminOnlyRoutes
 	return a.sign(c, actor), nil
 }
 

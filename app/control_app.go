@@ -49,6 +49,7 @@ func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
 		handlers.Metrics = p.metrics.Text
 	}
 	ops := handlers.Ops()
+	app.Use(p.allowedAddress(ip))
 	if !cfg.UI.Disabled {
 		app.Use(portal.Provide(p.portalExtra(cfg)))
 		pages.Register(app)
@@ -56,6 +57,7 @@ func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
 	auth := &apiAuth{
 		identity: p.services.Identity, hooks: p.hooks, tokens: p.tokens, snapshot: p.ring.Snapshot, clientIP: ip, prefix: cfg.Server.RootPath,
 		keyHeader: func() string { return p.cfg.Load().General.KeyHeader },
+		general:   func() *config.General { return &p.cfg.Load().General },
 	}
 	api.Register(app, cfg.Server.RootPath, auth, ops)
 	handlers.RegisterScim(app, cfg.Server.RootPath, auth)

@@ -81,7 +81,7 @@ func (p *process) planeConfig(c *config.Config) proxy.Config {
 		NoEndUsers: c.LiteLLM.NoEndUserTracking, CompletionModel: c.General.CompletionModel, EmbeddingModel: c.General.EmbeddingModel,
 		ImageModel: c.General.ImageModel, ModerationModel: c.General.ModerationModel,
 		UserHeader: c.General.UserHeaderName, UseForwardedFor: c.General.UseXForwardedFor, TrustedProxies: c.Server.TrustedProxies,
-		AllowedIPs: c.General.AllowedIPs, Caps: capsOf(c), MinOutput: int64(c.Gatehouse.MinOutput), Adjust: adjust, EgressAllow: c.Gatehouse.EgressAllow,
+		AllowedIPs: c.General.AllowedIPs, AllowedRoutes: c.General.AllowedRoutes, AdminOnlyRoutes: c.General.AdminOnlyRoutes, Caps: capsOf(c), MinOutput: int64(c.Gatehouse.MinOutput), Adjust: adjust, EgressAllow: c.Gatehouse.EgressAllow,
 	}
 	passThrough(&out, c)
 	clientSide(&out, c)

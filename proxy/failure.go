@@ -26,6 +26,7 @@ const (
 	hookRefused
 	tokenRefused
 	ipDenied
+	routeClosed
 	badHead
 	badJSON
 	badField
@@ -80,6 +81,7 @@ var rows = [...]row{
 	hookRefused:       {status: 401, kind: "auth_error", code: "invalid_api_key", anthropic: "authentication_error"},
 	tokenRefused:      {status: 401, kind: "auth_error", code: "invalid_token", anthropic: "authentication_error"},
 	ipDenied:          {status: 403, kind: "auth_error", code: "ip_not_allowed", anthropic: "permission_error"},
+	routeClosed:       {status: 403, kind: "auth_error", code: "route_not_allowed", anthropic: "permission_error", noRetry: true},
 	badHead:           {status: 400, kind: "invalid_request_error", code: "invalid_request", anthropic: "invalid_request_error"},
 	badJSON:           {status: 400, kind: "invalid_request_error", code: "invalid_json", anthropic: "invalid_request_error"},
 	badField:          {status: 400, kind: "invalid_request_error", code: "invalid_value", anthropic: "invalid_request_error"},

@@ -83,6 +83,8 @@ type Config struct {
 	UseForwardedFor bool
 	TrustedProxies  []netip.Prefix
 	AllowedIPs      []netip.Prefix // empty = all
+	AllowedRoutes   []string       // empty = all
+	AdminOnlyRoutes []string
 
 	Caps       policy.Caps
 	MinOutput  int64

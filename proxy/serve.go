@@ -113,7 +113,11 @@ func (c *call) enter() *failure {
 // answered with its body unread.
 func (c *call) authenticate() *failure {
 	if c.grant == nil {
-		if f := c.lookup(); f != nil {
+		f := c.lookup()
+		if f == nil {
+			f = c.routeOpen()
+		}
+		if f != nil {
 			f.close = c.ctx.Request.Header.ContentLength() != 0
 			return f
 		}
@@ -122,6 +126,24 @@ func (c *call) authenticate() *failure {
 		f := refusedByPolicy(refused)
 		f.close = c.ctx.Request.Header.ContentLength() != 0
 		return f
+	}
+	return nil
+}
+
+// routeOpen judges the route by what the operator left open: allowed_routes for everyone, admin_only_routes for administrators.
+func (c *call) routeOpen() *failure {
+	if len(c.cfg.AllowedRoutes) == 0 && len(c.cfg.AdminOnlyRoutes) == 0 {
+		return nil
+	}
+	route := strings.TrimPrefix(string(c.ctx.Path()), c.cfg.RootPath)
+	if !policy.RouteAllowed(c.cfg.AllowedRoutes, route) {
+		return fail(routeClosed, "Route "+route+" is not among the allowed_routes of this gateway.")
+	}
+	if len(c.cfg.AdminOnlyRoutes) == 0 || !policy.RouteAllowed(c.cfg.AdminOnlyRoutes, route) {
+		return nil
+	}
+	if _, admin := policy.Exempt(c.snap, c.grant); !admin {
+		return fail(routeClosed, "user not allowed to access this route. Route="+route+" is an admin only route")
 	}
 	return nil
 }

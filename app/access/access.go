@@ -26,6 +26,9 @@ type Actor struct {
 	Teams map[string]models.TeamRole // the person's teams
 	Orgs  map[string]models.Role     // the person's organizations
 
+	// AdminOnly are routes that the operator kept for administrators (general_settings.admin_only_routes).
+	AdminOnly []string
+
 	Route     string // matched route, for the text of a refusal; "" means the action's own
 	IP        string
 	RequestID string
@@ -157,7 +160,33 @@ func Role(actor Actor, action Action) error {
 	if r.grant(actor) == 0 {
 		return roleRefusal(actor, r)
 	}
+	if route := actor.keptForAdmins(r); route != "" {
+		return fault.Newf(fault.Forbidden, "user not allowed to access this route. Route=%s is an admin only route", route).WithType("auth_error")
+	}
 	return nil
+}
+
+// keptForAdmins is the route by which the operator kept this action for administrators, or "". An act that changes
+// something is the same act by whichever path or page it comes.
+func (a Actor) keptForAdmins(r rule) string {
+	if len(a.AdminOnly) == 0 || a.IsAdmin() {
+		return ""
+	}
+	if kept(a.AdminOnly, a.Route) {
+		return a.Route
+	}
+	if (r.write || a.SessionID != "") && kept(a.AdminOnly, r.route) {
+		return r.route
+	}
+	return ""
+}
+
+// kept says whether a list names a route: itself, or everything below /like/this/*.
+func kept(list []string, route string) bool {
+	return route != "" && slices.ContainsFunc(list, func(entry string) bool {
+		below, wild := strings.CutSuffix(entry, "*")
+		return entry == route || wild && strings.HasPrefix(route, below)
+	})
 }
 
 // roleRefusal is for roles that may never do the action.

@@ -265,6 +265,42 @@ func TestRouteIsNamed(t *testing.T) {
 	}
 }
 
+// TestKeptForAdmins: a route that the operator kept is shut by every door that leads to the same change.
+func TestKeptForAdmins(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		role   models.Role
+		kept   []string
+		route  string
+		page   bool
+		action Action
+		shut   bool
+	}{
+		{"the route", models.RoleInternalUser, []string{"/key/generate"}, "/key/generate", false, KeyCreate, true},
+		{"another path of the same change", models.RoleInternalUser, []string{"/key/regenerate"}, "/key/:key/regenerate", false, KeyRegenerate, true},
+		{"a page of the same change", models.RoleInternalUser, []string{"/key/generate"}, "/ui/keys", true, KeyCreate, true},
+		{"a page that reads the same", models.RoleInternalUser, []string{"/spend/logs"}, "/ui/logs", true, SpendRead, true},
+		{"everything below", models.RoleInternalUser, []string{"/key/*"}, "/key/info", false, KeyInfo, true},
+		{"a viewer", models.RoleAdminViewer, []string{"/user/list"}, "/user/list", false, UserList, true},
+		{"another route of one action", models.RoleInternalUser, []string{"/spend/logs"}, "/spend/keys", false, SpendRead, false},
+		{"a longer name", models.RoleInternalUser, []string{"/key/info"}, "/key/info2", false, KeyInfo, false},
+		{"an admin", models.RoleAdmin, []string{"/key/generate"}, "/key/generate", false, KeyCreate, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			a := cast(c.role)
+			a.AdminOnly, a.Route = c.kept, c.route
+			if c.page {
+				a.SessionID = "s"
+			}
+			if err := Role(a, c.action); (err != nil) != c.shut || c.shut && fault.As(err).Kind != fault.Forbidden {
+				t.Errorf("got %v, shut %v", err, c.shut)
+			}
+		})
+	}
+}
+
 // TestHiddenLooksLikeAbsent: the answer for a thing one may not see does not tell whether it is there.
 func TestHiddenLooksLikeAbsent(t *testing.T) {
 	t.Parallel()

@@ -38,7 +38,6 @@ type General struct {
 	TokenLimitType      TokenLimitType
 	UseXForwardedFor    bool
 	AllowedIPs          []netip.Prefix // empty = all
-	PublicRoutes        []string
 	AdminOnlyRoutes     []string
 	AllowedRoutes       []string
 	BackgroundHealth    bool

@@ -46,7 +46,9 @@ func (l *loader) general(s *section) {
 	c.TokenLimitType = TokenLimitType(l.oneOf(s.ref("token_rate_limit_type"), must, string(CountTotal), string(CountTotal), string(CountInput), string(CountOutput)))
 	c.UseXForwardedFor = l.boolean(s.ref("use_x_forwarded_for"), may, false)
 	c.AllowedIPs = l.networks(s.ref("allowed_ips"))
-	c.PublicRoutes = l.texts(s.ref("public_routes"), may)
+	if public := s.ref("public_routes"); len(l.texts(public, may)) > 0 {
+		l.warn(public.value, public.path, "has no effect: every route that is not public by itself needs a key")
+	}
 	c.AdminOnlyRoutes = l.texts(s.ref("admin_only_routes"), may)
 	c.AllowedRoutes = l.texts(s.ref("allowed_routes"), may)
 	c.BackgroundHealth = l.boolean(s.ref("background_health_checks"), may, false)

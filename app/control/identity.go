@@ -101,7 +101,7 @@ func (i *Identity) ofKey(ctx context.Context, key *models.Key) (access.Actor, er
 
 // addPerson adds a person's role, teams and organizations. One without a row is an internal user: keys may name such.
 func (i *Identity) addPerson(ctx context.Context, who access.Actor, id string) (access.Actor, error) {
-	who.UserID, who.Role = id, models.RoleInternalUser
+	who.UserID, who.Role, who.AdminOnly = id, models.RoleInternalUser, i.policy().General.AdminOnlyRoutes
 	user, err := i.Store.User(ctx, id)
 	if err != nil && !absent(err) {
 		return access.Actor{}, err
