@@ -76,7 +76,7 @@ func TestBudgets(t *testing.T) {
 	if err := r.store.SetKey(t.Context(), k.Key.ID, map[string]any{"budget_id": "in/terns"}); err != nil {
 		t.Fatal(err)
 	}
-	has(t, b.post("/ui/budgets/in%2Fterns/delete", nil).page(http.StatusUnprocessableEntity), "is in use by 1 keys")
+	has(t, b.post("/ui/budgets/in%2Fterns/delete", nil).page(http.StatusUnprocessableEntity), "is in use by 1 key, member or customer")
 	if err := r.store.SetKey(t.Context(), k.Key.ID, map[string]any{"budget_id": nil}); err != nil {
 		t.Fatal(err)
 	}

@@ -202,7 +202,7 @@ func (h *Handlers) budgetDelete(c *fiber.Ctx) error {
 	id := pathID(c, "id")
 	_, err := h.Budgets.Delete(c.UserContext(), web.Actor(c), id)
 	if no := fault.As(err); no != nil && no.Kind == fault.Conflict {
-		return h.askBudgetDelete(c, fiber.StatusUnprocessableEntity, sentence(no.Message))
+		return h.askBudgetDelete(c, fiber.StatusUnprocessableEntity, say(h.locale(c), no.Message))
 	}
 	if err != nil {
 		return err

@@ -86,7 +86,7 @@ func (h *Handlers) refusedFactor(c *fiber.Ctx, err error) error {
 	case no.Kind == fault.Exhausted:
 		return h.showFactor(c, fiber.StatusTooManyRequests, func(v *account.Factor) { v.Problem = tooManyTries(l, no) })
 	case no.Kind == fault.Conflict, no.Kind == fault.Forbidden, no.Kind == fault.NotFound:
-		return h.showFactor(c, fiber.StatusUnprocessableEntity, func(v *account.Factor) { v.Problem = sentence(no.Message) })
+		return h.showFactor(c, fiber.StatusUnprocessableEntity, func(v *account.Factor) { v.Problem = say(h.locale(c), no.Message) })
 	}
 	return err
 }

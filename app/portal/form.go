@@ -110,7 +110,7 @@ func (f *form) refused(err error, fields ...string) bool {
 			field = name
 		}
 	}
-	f.fail(field, sentence(no.Message))
+	f.fail(field, say(f.l, no.Message))
 	return true
 }
 

@@ -240,7 +240,7 @@ func (h *Handlers) runImport(c *fiber.Ctx, rows []importRow) error {
 				sent++
 				record[2], record[3] = h.absolute(c, made.Link), made.Invitation.ExpiresAt.UTC().Format("2006-01-02 15:04 UTC")
 			case no != nil && no.Kind != fault.Internal && no.Kind != fault.Unavailable:
-				record[4] = sentence(no.Message)
+				record[4] = say(h.locale(c), no.Message)
 			default:
 				return err
 			}

@@ -58,7 +58,7 @@ func (h *Handlers) keyBulk(c *fiber.Ctx) error {
 		if no == nil {
 			return err
 		}
-		out.Failures = append(out.Failures, keys.Failed{Name: name, Reason: sentence(no.Message)})
+		out.Failures = append(out.Failures, keys.Failed{Name: name, Reason: say(h.locale(c), no.Message)})
 	}
 	out.Title = l.BulkDone(int64(done), int64(len(refs)))
 	return h.bulkDone(c, out)

@@ -1,10 +1,7 @@
 package portal
 
 import (
-	"encoding/json"
-	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -20,40 +17,6 @@ import (
 	"gatehouse/views/keys"
 	"gatehouse/views/ui"
 )
-
-const maxMetadata = 16 << 10
-
-// keyInput is the create form as it was sent.
-type keyInput struct {
-	name, owner, team                                             string
-	models                                                        []string
-	budget, period, expires, date                                 string
-	rpm, tpm, parallel, perModel, tags, aliases, metadata, routes string
-	nonce                                                         string
-}
-
-func readKeyInput(c *fiber.Ctx) keyInput {
-	value := func(name string) string { return strings.TrimSpace(c.FormValue(name)) }
-	in := keyInput{
-		name: value("key_alias"), owner: value("owner"), team: value("team_id"), budget: value("max_budget"), period: value("budget_duration"),
-		expires: value("duration"), date: value("expires_at"), rpm: value("rpm_limit"), tpm: value("tpm_limit"), parallel: value("max_parallel_requests"),
-		perModel: value("model_limits"), tags: value("tags"), aliases: value("aliases"), metadata: value("metadata"), routes: value("allowed_routes"), nonce: value("nonce"),
-	}
-	for _, m := range c.Context().PostArgs().PeekMulti("models") {
-		in.models = append(in.models, string(m))
-	}
-	if c.Method() == fiber.MethodGet {
-		for _, m := range c.Context().QueryArgs().PeekMulti("models") {
-			in.models = append(in.models, string(m))
-		}
-	} else if form, err := c.MultipartForm(); err == nil {
-		in.models = append(in.models, form.Value["models"]...)
-	}
-	if in.owner == "me" {
-		in.team = ""
-	}
-	return in
-}
 
 // keyForm serves GET /ui/keys/new; ?from= starts with another key's settings.
 func (h *Handlers) keyForm(c *fiber.Ctx) error {
@@ -71,12 +34,13 @@ func (h *Handlers) keyForm(c *fiber.Ctx) error {
 	return h.showKeyForm(c, fiber.StatusOK, in, nil)
 }
 
-// inputOf is another key's settings as a form.
+// inputOf is another key's settings as the form of a new one: all but its end, which belongs to the other.
 func inputOf(v *control.KeyView) keyInput {
 	k := &v.Key
-	in := keyInput{models: k.Models, owner: "me"}
-	if k.Alias != nil {
-		in.name = *k.Alias + "-copy"
+	in := standing(k)
+	in.expires, in.owner = "", "me"
+	if in.name != "" {
+		in.name += "-copy"
 	}
 	if k.TeamID != nil {
 		in.team, in.owner = *k.TeamID, "team"
@@ -84,19 +48,6 @@ func inputOf(v *control.KeyView) keyInput {
 			in.owner = "service"
 		}
 	}
-	if k.MaxBudget != nil {
-		in.budget = i18n.MoneyInput(int64(*k.MaxBudget))
-	}
-	if k.BudgetDuration != nil {
-		in.period = *k.BudgetDuration
-	}
-	whole := func(n *int64) string {
-		if n == nil {
-			return ""
-		}
-		return strconv.FormatInt(*n, 10)
-	}
-	in.rpm, in.tpm, in.parallel = whole(k.RPMLimit), whole(k.TPMLimit), whole(k.MaxParallel)
 	return in
 }
 
@@ -149,10 +100,7 @@ func (h *Handlers) showKeyForm(c *fiber.Ctx, status int, in keyInput, problems m
 		v.More = v.More || problems[field] != ""
 	}
 	v.More = v.More || in.rpm+in.tpm+in.parallel+in.perModel+in.tags+in.aliases+in.metadata+in.routes != ""
-	for field, problem := range problems {
-		v.Problems = append(v.Problems, ui.Problem{FieldID: field, Text: problem})
-	}
-	slices.SortFunc(v.Problems, func(a, b ui.Problem) int { return strings.Compare(a.FieldID, b.FieldID) })
+	v.Problems = inOrder(problems)
 	return web.RenderStatus(c, status, keys.CreatePage(f, v), keys.CreatePart(f, v))
 }
 
@@ -165,7 +113,7 @@ func ownerOptions(l i18n.Locale, in keyInput, o *control.KeyOptions) (owners, te
 			option.Label = t.ID
 		}
 		if !t.May {
-			option.Reason = t.Why
+			option.Reason = say(l, t.Why)
 		}
 		team, service = team || t.May, service || t.Service
 		teams = append(teams, option)
@@ -175,7 +123,7 @@ func ownerOptions(l i18n.Locale, in keyInput, o *control.KeyOptions) (owners, te
 	}
 	me := ui.Option{Value: "me", Label: l.OwnerMe(), Selected: in.owner == "" || in.owner == "me"}
 	if !o.Personal {
-		me.Reason, me.Selected = o.PersonalWhy, false
+		me.Reason, me.Selected = say(l, o.PersonalWhy), false
 	}
 	owners = []ui.Option{me}
 	if team {
@@ -197,7 +145,7 @@ func (h *Handlers) formOptions(l i18n.Locale, in keyInput, o *control.KeyOptions
 		v.AllLabel, v.AllText = l.AllTeamModels(), l.AllowAllTeamModels()
 	}
 	for _, m := range o.Models {
-		v.Models = append(v.Models, ui.Option{Value: m.Name, Label: m.Name, Note: m.Via, Selected: slices.Contains(in.models, m.Name)})
+		v.Models = append(v.Models, ui.Option{Value: m.Name, Label: m.Name, Note: viaTeam(l, m.Via), Selected: slices.Contains(in.models, m.Name)})
 	}
 	if o.Bounds.MaxBudget != nil {
 		v.Budget.Help = l.UpToByAdmin(l.MoneyShort(int64(*o.Bounds.MaxBudget)))
@@ -227,17 +175,33 @@ func (h *Handlers) formOptions(l i18n.Locale, in keyInput, o *control.KeyOptions
 	return v
 }
 
+// viaTeam says which list lets a model through.
+func viaTeam(l i18n.Locale, via string) string {
+	if name, is := strings.CutPrefix(via, "team "); is {
+		return l.TeamNamed(name)
+	}
+	return via
+}
+
 // keyCreate serves POST /ui/keys/new: the one view of the secret, or the form again with what is wrong.
 func (h *Handlers) keyCreate(c *fiber.Ctx) error {
 	in := readKeyInput(c)
-	l := h.locale(c)
+	l, actor := h.locale(c), web.Actor(c)
 	ask, problems := in.newKey(l)
+	options, err := h.Keys.Options(c.UserContext(), actor, in.teamID())
+	switch {
+	case fault.Is(err, fault.NotFound):
+		problems["team_id"] = l.TeamGone()
+		in.team = ""
+	case err != nil:
+		return err
+	default:
+		h.boundProblems(c, in, ask, options, problems)
+	}
 	if len(problems) > 0 {
 		return h.showKeyForm(c, fiber.StatusUnprocessableEntity, in, problems)
 	}
-	actor := web.Actor(c)
 	var created *control.CreatedKey
-	var err error
 	switch in.owner {
 	case "service":
 		created, err = h.Keys.CreateService(c.UserContext(), actor, ask)
@@ -256,177 +220,10 @@ func (h *Handlers) keyCreate(c *fiber.Ctx) error {
 	case fault.Conflict:
 		return h.showSpent(c, ask.Nonce)
 	case fault.Invalid, fault.Unprocessable, fault.Forbidden, fault.NotFound:
-		return h.showKeyForm(c, fiber.StatusUnprocessableEntity, in, map[string]string{f.Param: sayFault(l, in, f)})
+		return h.showKeyForm(c, fiber.StatusUnprocessableEntity, in, map[string]string{formField(f.Param): say(l, f.Message)})
 	default:
 		return err
 	}
-}
-
-// sayFault is a service's refusal in the form's words.
-func sayFault(l i18n.Locale, in keyInput, f *fault.Fault) string {
-	if f.Param == "key_alias" && strings.Contains(f.Message, "already exists") {
-		return l.ErrNameTaken(in.name)
-	}
-	return f.Message
-}
-
-// newKey reads the form. problems are by wire name.
-func (in keyInput) newKey(l i18n.Locale) (ask control.NewKey, problems map[string]string) {
-	problems = map[string]string{}
-	ask.Via, ask.Nonce = "portal", in.nonce
-	switch {
-	case in.name == "":
-		problems["key_alias"] = l.ErrNameMissing()
-	case len([]rune(in.name)) > 80:
-		problems["key_alias"] = l.ErrNameLong()
-	}
-	ask.Alias = control.Some(in.name)
-	if team := in.teamID(); team != "" {
-		ask.TeamID = control.Some(team)
-	} else if in.owner == "team" || in.owner == "service" {
-		problems["team_id"] = l.ErrTeamMissing()
-	}
-	ask.Models = control.Some(in.models)
-	if in.budget != "" {
-		amount, err := models.ParseNano(strings.TrimPrefix(in.budget, "$"))
-		if err != nil || amount < 0 {
-			problems["max_budget"] = l.ErrAmount()
-		}
-		ask.MaxBudget = control.Some(amount)
-	}
-	if in.period != "" {
-		ask.BudgetDuration = control.Some(in.period)
-	}
-	in.expiry(l, &ask, problems)
-	whole := func(field, value string, to *control.Opt[int64]) {
-		if value == "" {
-			return
-		}
-		n, err := strconv.ParseInt(value, 10, 64)
-		if err != nil || n < 1 {
-			problems[field] = l.ErrWholeNumber()
-			return
-		}
-		*to = control.Some(n)
-	}
-	whole("rpm_limit", in.rpm, &ask.RPMLimit)
-	whole("tpm_limit", in.tpm, &ask.TPMLimit)
-	whole("max_parallel_requests", in.parallel, &ask.MaxParallel)
-	in.lists(l, &ask, problems)
-	return ask, problems
-}
-
-// expiry reads "7d", "custom" with a date, or never.
-func (in keyInput) expiry(l i18n.Locale, ask *control.NewKey, problems map[string]string) {
-	switch in.expires {
-	case "":
-		ask.Duration = control.Null[string]()
-	case "custom":
-		day, err := time.Parse(time.DateOnly, in.date)
-		if err != nil {
-			problems["expires_at"] = l.ErrDate()
-			return
-		}
-		left := day.Sub(l.Now)
-		if left <= 0 {
-			problems["expires_at"] = l.ErrPast()
-			return
-		}
-		ask.Duration = control.Some(strconv.FormatInt(int64(left/time.Second), 10) + "s")
-	default:
-		ask.Duration = control.Some(in.expires)
-	}
-}
-
-// lists reads the folded fields: one entry a line, or comma separated.
-func (in keyInput) lists(l i18n.Locale, ask *control.NewKey, problems map[string]string) {
-	if in.tags != "" {
-		var tags []string
-		for tag := range strings.SplitSeq(in.tags, ",") {
-			if tag = strings.TrimSpace(tag); tag != "" {
-				tags = append(tags, tag)
-			}
-		}
-		ask.Tags = control.Some(tags)
-	}
-	if in.aliases != "" {
-		aliases := map[string]string{}
-		for i, line := range lineList(in.aliases) {
-			name, model, ok := strings.Cut(line, "=")
-			name, model = strings.TrimSpace(name), strings.TrimSpace(model)
-			if !ok || name == "" || model == "" {
-				problems["aliases"] = l.ErrLineForm(int64(i+1), "name = model")
-				return
-			}
-			aliases[name] = model
-		}
-		ask.Aliases = control.Some(aliases)
-	}
-	if in.perModel != "" {
-		rpm, tpm := map[string]int64{}, map[string]int64{}
-		for i, line := range lineList(in.perModel) {
-			if !modelLimit(line, rpm, tpm) {
-				problems["model_limits"] = l.ErrLineForm(int64(i+1), "model rpm tpm")
-				return
-			}
-		}
-		ask.ModelRPMLimit, ask.ModelTPMLimit = control.Some(rpm), control.Some(tpm)
-	}
-	if in.routes != "" {
-		ask.AllowedRoutes = control.Some(lineList(in.routes))
-	}
-	in.meta(l, ask, problems)
-}
-
-// modelLimit reads "gpt-4o 60 100000"; a dash leaves one of the two open.
-func modelLimit(line string, rpm, tpm map[string]int64) bool {
-	parts := strings.Fields(line)
-	if len(parts) < 2 || len(parts) > 3 {
-		return false
-	}
-	for i, limits := range []map[string]int64{rpm, tpm} {
-		if len(parts) <= i+1 || parts[i+1] == "-" {
-			continue
-		}
-		n, err := strconv.ParseInt(parts[i+1], 10, 64)
-		if err != nil || n < 1 {
-			return false
-		}
-		limits[parts[0]] = n
-	}
-	return true
-}
-
-func (in keyInput) meta(l i18n.Locale, ask *control.NewKey, problems map[string]string) {
-	if in.metadata == "" {
-		return
-	}
-	if len(in.metadata) > maxMetadata {
-		problems["metadata"] = l.ErrJSONSize()
-		return
-	}
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(in.metadata), &object); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			line := 1 + strings.Count(in.metadata[:min(int(syntax.Offset), len(in.metadata))], "\n")
-			problems["metadata"] = l.ErrJSONLine(int64(line), syntax.Error())
-			return
-		}
-		problems["metadata"] = l.ErrJSONObject()
-		return
-	}
-	ask.Metadata = control.Some(models.JSON(in.metadata))
-}
-
-func lineList(text string) []string {
-	var out []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" {
-			out = append(out, line)
-		}
-	}
-	return out
 }
 
 // showCreated answers with the one view of a secret.

@@ -175,7 +175,7 @@ func TestKeySettingsSendOnlyWhatChanged(t *testing.T) {
 	}
 
 	refused := []struct{ name, field, value, say string }{
-		{"raised by the owner", "rpm_limit", "600", "Only proxy admins"},
+		{"raised by the owner", "rpm_limit", "600", "Only admins can change this."},
 		{"no number", "rpm_limit", "many", "Enter a whole number"},
 		{"no name", "key_alias", "", "Give the key a name."},
 		{"no JSON", "metadata", "{", "Line 1:"},

@@ -48,7 +48,7 @@ func (h *Handlers) showOnboarding(c *fiber.Ctx, id string, status int, refused *
 	}
 	v := auth.Onboarding{Action: h.url("/ui/onboarding"), Link: id, Email: open.Email, Min: h.opt.Policy().Gatehouse.PasswordMin}
 	if refused != nil {
-		v.Password.Error = refused.Message
+		v.Password.Error = say(l, refused.Message)
 	}
 	c.Status(status)
 	return web.Render(c, auth.OnboardingPage(f, v), nil)

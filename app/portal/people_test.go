@@ -226,7 +226,7 @@ func TestTeamSettings(t *testing.T) {
 	b := r.as(lead)
 	fields := open(b)
 	fields.Set("max_budget", "500")
-	has(t, b.post(path, fields).page(http.StatusUnprocessableEntity), "Only proxy admins")
+	has(t, b.post(path, fields).page(http.StatusUnprocessableEntity), "Only admins can change this.")
 	fields.Set("max_budget", "50")
 	fields.Set("team_alias", "Pay")
 	b.post(path, fields).leadsTo(path + "?tab=settings")

@@ -155,7 +155,7 @@ func (h *Handlers) playgroundAsk(c *fiber.Ctx) error {
 		if no == nil || no.Kind == fault.Internal {
 			return err
 		}
-		v.Error, v.Message.Value = sentence(no.Message), text
+		v.Error, v.Message.Value = say(h.locale(c), no.Message), text
 		return h.showPlayground(c, web.Status(err), v, in.Key, in.Model)
 	}
 	turn, problem, err := readAnswer(f.l, answer, h.opt.Now().Sub(start))

@@ -74,11 +74,11 @@ func (h *Handlers) signedIn(action access.Action) fiber.Handler {
 		c.Locals(localSignedIn, true)
 		if err := access.Role(actor, action); err != nil {
 			// On a page, a role that never may is told so in the frame, whatever the API's status for it is.
-			return fault.New(fault.Forbidden, fault.As(err).Message).WithCause(err)
+			return h.refuseRole(c, action, err)
 		}
 		err = c.Next()
 		if no := fault.As(err); no != nil && no.Kind == fault.Unauthenticated { // the same, from a service that looked closer
-			return fault.New(fault.Forbidden, no.Message).WithCause(err)
+			return h.refuseRole(c, action, err)
 		}
 		return err
 	}

@@ -91,10 +91,21 @@ func (h *Handlers) refuseSignIn(c *fiber.Ctx, username string, err error) error 
 	case fault.Exhausted:
 		return h.showSignIn(c, fiber.StatusTooManyRequests, username, tooManyTries(t, f))
 	case fault.Forbidden:
-		return h.showSignIn(c, fiber.StatusForbidden, username, f.Message)
+		if f.Param == "blocked" {
+			return h.showSignIn(c, fiber.StatusForbidden, username, t.ErrAccountBlocked(h.contact(c)))
+		}
+		return h.showSignIn(c, fiber.StatusForbidden, username, say(h.locale(c), f.Message))
 	default:
 		return err
 	}
+}
+
+// contact is whom a person without an account asks: the operator's address where one is set.
+func (h *Handlers) contact(c *fiber.Ctx) string {
+	if set := h.config(c).Mail.SupportContact; set != "" {
+		return set
+	}
+	return h.lang(c).YourAdmin()
 }
 
 // tooManyTries says when to come back.

@@ -142,7 +142,11 @@ func (h *Handlers) ssoRefused(c *fiber.Ctx, out *sso.Outcome, err error) error {
 	if out != nil {
 		name, retry = out.Provider.Name, retry+"?provider="+out.Provider.ID
 	}
-	return h.showSignInWith(c, web.Status(err), auth.SignIn{Error: t.SSOFailed(name) + " " + f.Message, Retry: retry})
+	problem := t.ErrSSO(name, strings.TrimSuffix(f.Message, "."))
+	if f.Param == "blocked" {
+		problem = t.ErrAccountBlocked(h.contact(c))
+	}
+	return h.showSignInWith(c, web.Status(err), auth.SignIn{Error: problem, Retry: retry})
 }
 
 // ssoDebugCallback serves GET /sso/debug/callback: the claims, and what a sign-in would make of them. Nothing is created.

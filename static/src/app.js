@@ -1,5 +1,5 @@
 // The portal's script. It makes pages quicker; every page works without it. Behaviour hangs on data-* attributes.
-import { $, $$, on, el, local, words, counted } from './dom.js';
+import { $, $$, on, el, say, local, words, counted } from './dom.js';
 import { copying } from './copy.js';
 import { overlays, toast } from './overlay.js';
 import { picker } from './picker.js';
@@ -153,6 +153,11 @@ function answers() {
     if (e.detail.boosted || e.detail.target === document.body) $('h1')?.focus();
   });
   document.addEventListener('htmx:responseError', (e) => {
+    if (e.detail.xhr.getResponseHeader('hx-retarget') === '#alerts') { // the server says why
+      $('#alerts').insertAdjacentHTML('beforeend', e.detail.xhr.responseText);
+      if ($('dialog[open]')) say($('#alerts > :last-child p')?.textContent || '');
+      return;
+    }
     const id = e.detail.xhr.getResponseHeader('x-request-id') || e.detail.xhr.getResponseHeader('x-litellm-call-id') || '';
     toast(`${words().failed} ${id}`.trim(), true);
   });

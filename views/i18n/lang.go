@@ -90,6 +90,15 @@ func (l Lang) count(n int64, one, other, zh string) string {
 	return fmt.Sprintf(text, l.Number(n))
 }
 
+// Or joins names of which one is enough: "Maya, Jonas or 李伟".
+func (l Lang) Or(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], l.pick(", ", "、")) + l.pick(" or ", "或") + names[last]
+}
+
 // UpperFirst begins a line with a phrase of the catalogue: "This key", "Team Checkout".
 func (l Lang) UpperFirst(text string) string {
 	first, size := utf8.DecodeRuneInString(text)

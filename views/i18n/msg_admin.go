@@ -318,6 +318,10 @@ func (l Lang) DeleteBudgetText() string {
 	return l.pick("Nothing uses it. This cannot be undone.", "没有使用者。此操作无法撤销。")
 }
 
+func (l Lang) ErrBudgetTaken(name string) string {
+	return l.fill("'%s' is taken by another budget.", "“%s”已被另一个预算使用。", name)
+}
+
 func (l Lang) BudgetInUse(who string) string {
 	return l.fill("This budget is in use by %s. Give them another one first.", "此预算正被 %s 使用，请先为其更换。", who)
 }

@@ -70,16 +70,17 @@ func (l Lang) SessionEndsSoon() string {
 }
 func (l Lang) StaySignedIn() string { return l.pick("Stay signed in", "保持登录") }
 
-func (l Lang) Cancel() string  { return l.pick("Cancel", "取消") }
-func (l Lang) Close() string   { return l.pick("Close", "关闭") }
-func (l Lang) Dismiss() string { return l.pick("Dismiss", "关闭提示") }
-func (l Lang) Save() string    { return l.pick("Save changes", "保存更改") }
-func (l Lang) Saving() string  { return l.pick("Saving…", "正在保存…") }
-func (l Lang) Undo() string    { return l.pick("Undo", "撤销") }
-func (l Lang) Retry() string   { return l.pick("Try again", "重试") }
-func (l Lang) Apply() string   { return l.pick("Apply", "应用") }
-func (l Lang) Filter() string  { return l.pick("Filter", "筛选") }
-func (l Lang) Clear() string   { return l.pick("Clear", "清除") }
+func (l Lang) Cancel() string   { return l.pick("Cancel", "取消") }
+func (l Lang) Close() string    { return l.pick("Close", "关闭") }
+func (l Lang) Dismiss() string  { return l.pick("Dismiss", "关闭提示") }
+func (l Lang) Save() string     { return l.pick("Save changes", "保存更改") }
+func (l Lang) Saving() string   { return l.pick("Saving…", "正在保存…") }
+func (l Lang) Undo() string     { return l.pick("Undo", "撤销") }
+func (l Lang) Retry() string    { return l.pick("Retry", "重试") }
+func (l Lang) TryAgain() string { return l.pick("Try again", "重试") }
+func (l Lang) Apply() string    { return l.pick("Apply", "应用") }
+func (l Lang) Filter() string   { return l.pick("Filter", "筛选") }
+func (l Lang) Clear() string    { return l.pick("Clear", "清除") }
 func (l Lang) ClearFilters() string {
 	return l.pick("Clear filters", "清除筛选条件")
 }

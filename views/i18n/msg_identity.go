@@ -19,10 +19,6 @@ func (l Lang) SSOSkips() string {
 	return l.pick("Groups that are no team", "没有对应团队的群组")
 }
 
-func (l Lang) SSOFailed(provider string) string {
-	return l.fill("Sign-in with %s failed.", "使用 %s 登录失败。", provider)
-}
-
 // Setting a new password by a link.
 
 func (l Lang) PasswordSetTitle() string { return l.pick("Your password is set", "密码已设置") }

@@ -235,6 +235,24 @@ func (l Lang) ErrNameLong() string {
 	return l.pick("Use at most 80 characters.", "最多 80 个字符。")
 }
 
+// ErrNameForm is for gateways that hold key names to a fixed form.
+func (l Lang) ErrNameForm() string {
+	return l.pick("Use 2 to 255 letters, digits and _ - / . @, with a letter or digit at both ends.", "请使用 2 到 255 个字母、数字和 _ - / . @，首尾须为字母或数字。")
+}
+
+// ErrRequired is for a field that the operator made required.
+func (l Lang) ErrRequired() string {
+	return l.pick("Your admin requires this.", "管理员要求填写此项。")
+}
+
+func (l Lang) ErrRoleNoKeys() string {
+	return l.pick("Your role may not create keys.", "您的角色不能创建密钥。")
+}
+
+func (l Lang) OnlyTeamAdmins() string {
+	return l.pick("Only the admins of this team may create keys in it.", "只有此团队的管理员可以在其中创建密钥。")
+}
+
 func (l Lang) ErrNameTaken(name string) string {
 	return l.fill("'%s' is taken by another key.", "“%s”已被另一个密钥使用。", name)
 }
