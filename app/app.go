@@ -329,7 +329,12 @@ func (p *process) buildPlane(background context.Context, cfg *config.Config, set
 	if p.redis != nil {
 		opt.Shared = limits
 	}
+	cooldowns := p.shareCooldowns()
+	if cooldowns != nil {
+		opt.Told = cooldowns.tell
+	}
 	p.router = route.New(opt, settings)
+	cooldowns.start(p, p.router, background)
 	d := proxy.Deps{
 		Config: p.planeConfig(cfg), Ring: p.ring, Router: p.router, Limits: limits, Budget: p.budget,
 		Outputs: new(budget.Outputs), Ledger: p.ledger, Prices: p.prices, Log: p.log, Now: p.now, Seal: responseSealer{p.sealer},

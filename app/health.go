@@ -127,7 +127,9 @@ func (h *health) Readiness() (api.Readiness, bool) {
 func (h *health) Checks(ids []string) map[string]models.DeploymentHealth { return h.checks.Checks(ids) }
 
 // Try calls a deployment that is not in use.
-func (h *health) Try(d *models.Deployment) (status int, reason string, err error) { return h.checks.Try(d) }
+func (h *health) Try(d *models.Deployment) (status int, reason string, err error) {
+	return h.checks.Try(d)
+}
 
 // Lag is how old the spend numbers in the database are: 0 while calls are booked as they end.
 func (h *health) Lag() time.Duration {

@@ -160,10 +160,10 @@ func checkCall(d *models.Deployment) (ask asking, ok bool) {
 // silentForm is a form with half a second of silence: OpenAI refuses less than a tenth.
 func silentForm() (body []byte, media string) {
 	const (
-		rate    = 8000 // samples a second, two bytes each
-		size    = rate / 2 * 2
-		header  = 36
-		pcm     = 1
+		rate     = 8000 // samples a second, two bytes each
+		size     = rate / 2 * 2
+		header   = 36
+		pcm      = 1
 		boundary = "gatehouse-health-check"
 	)
 	le := binary.LittleEndian

@@ -120,6 +120,7 @@ func (c *call) continues() *failure {
 	for _, mine := range c.match.Deployments {
 		if mine == d {
 			c.previous = r
+			c.match.Serve = max(c.match.Serve, len(c.match.Deployments))
 			c.match.Deployments, c.noFallbacks = c.match.Deployments[:0:0], true
 			c.match.Deployments = append(c.match.Deployments, d)
 			return nil

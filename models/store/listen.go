@@ -9,13 +9,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// configChannel is where the triggers of the config tables ring.
+const configChannel = "gatehouse_config"
+
 // How long the listener waits before it connects again, at first and at most.
 const (
 	reconnectFirst = 100 * time.Millisecond
 	reconnectMost  = 2 * time.Second
 )
 
-// listen holds a connection of its own that hears gatehouse_config and news of budgets, and makes a new one whenever it is lost. What was
+// listen holds a connection of its own that hears of changes, of budgets and of deployments, and makes a new one whenever it is lost. What was
 // said while nobody listened is found by reading the sequence after each connect. It ends with ctx.
 func (s *Store) listen(ctx context.Context, config *pgx.ConnConfig) {
 	wait := reconnectFirst
@@ -50,7 +53,7 @@ func (s *Store) hear(ctx context.Context, config *pgx.ConnConfig) (heard bool, e
 		defer cancel()
 		_ = conn.Close(closing)
 	}()
-	if _, err := conn.Exec(ctx, "LISTEN gatehouse_config; LISTEN "+budgetChannel); err != nil {
+	if _, err := conn.Exec(ctx, "LISTEN "+configChannel+"; LISTEN "+budgetChannel+"; LISTEN "+routeChannel); err != nil {
 		return false, err
 	}
 	var seq int64
@@ -58,14 +61,14 @@ func (s *Store) hear(ctx context.Context, config *pgx.ConnConfig) (heard bool, e
 		return true, err
 	}
 	s.bell.ring(seq)
-	s.bell.tell("set") // what was said while nobody listened
+	s.bell.tell(budgetChannel, "set") // what was said while nobody listened
 	for {
 		note, err := conn.WaitForNotification(ctx)
 		if err != nil {
 			return true, err
 		}
-		if note.Channel == budgetChannel {
-			s.bell.tell(note.Payload)
+		if note.Channel != configChannel {
+			s.bell.tell(note.Channel, note.Payload)
 			continue
 		}
 		if seq, err := strconv.ParseInt(note.Payload, 10, 64); err == nil {

@@ -282,7 +282,5 @@ func tell(db *gorm.DB, news string) error {
 // OnBudgetNews registers who is told of news of budgets: "recall REPLICA SCOPE", "set SCOPE" when an operator changed a
 // counter, "set" when any may have been. Register before the first Watch. fn must not block.
 func (s *Store) OnBudgetNews(fn func(news string)) {
-	s.bell.mu.Lock()
-	defer s.bell.mu.Unlock()
-	s.bell.budget = fn
+	s.bell.on(budgetChannel, fn)
 }

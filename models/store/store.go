@@ -138,17 +138,27 @@ type bell struct {
 	done   chan struct{} // closed when the listener has ended; nil without one
 	closed bool
 
-	budget func(news string) // Store.OnBudgetNews; nil: nobody asks
+	news map[string]func(string) // by channel, who is told what came over it
 }
 
-// tell passes news of budgets on.
-func (b *bell) tell(news string) {
+// tell passes on what came over a channel.
+func (b *bell) tell(channel, news string) {
 	b.mu.Lock()
-	fn := b.budget
+	fn := b.news[channel]
 	b.mu.Unlock()
 	if fn != nil {
 		fn(news)
 	}
+}
+
+// on registers who is told.
+func (b *bell) on(channel string, fn func(news string)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.news == nil {
+		b.news = map[string]func(string){}
+	}
+	b.news[channel] = fn
 }
 
 func newBell() *bell { return &bell{changed: make(chan struct{})} }

@@ -43,6 +43,7 @@ type Match struct {
 	Wildcard    bool
 	Pinned      bool // the caller named one deployment by its id
 	Deployments []*models.Deployment
+	Serve       int // how many deployments serve the group when Deployments are not all of them; else 0
 }
 
 // NewCatalog sorts deployments (those that serve; disabled ones are listed only), access groups kept in the database
@@ -135,7 +136,11 @@ func (c *Catalog) Resolve(name, team string) (Match, bool) {
 		return Match{Group: name, Deployments: ds}, true
 	}
 	if d := c.byID[name]; d != nil && (d.TeamID == "" || d.TeamID == team) && !glob.Has(d.ModelName) {
-		return Match{Group: d.ModelName, Pinned: true, Deployments: []*models.Deployment{d}}, true
+		group := c.shared.exact[d.ModelName]
+		if d.TeamID != "" {
+			group = own.exact[d.ModelName]
+		}
+		return Match{Group: d.ModelName, Pinned: true, Deployments: []*models.Deployment{d}, Serve: len(group)}, true
 	}
 	if own != nil {
 		if m, ok := own.wildcard(name); ok {

@@ -2,6 +2,7 @@ package route_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -172,4 +173,65 @@ func TestHalfOpen(t *testing.T) {
 	if !ok || a.Deployment.ID != "c" || a.Fallbacks != 1 {
 		t.Errorf("%+v", a)
 	}
+}
+
+// A call that was under way when a cooldown began does not end it: it was let through by what was known before.
+func TestAnEarlierCallEndsNoCooldown(t *testing.T) {
+	t.Parallel()
+	r := newRig(route.Settings{Cooldown: time.Minute}, dep("a", "m", func(d *models.Deployment) { d.Weight = ptr(1.0) }), dep("b", "m"))
+	early := r.plan(t, "m")
+	if a, _ := early.Next(route.Outcome{}); a.Deployment.ID != "a" {
+		t.Fatalf("went to %s", a.Deployment.ID)
+	}
+	r.clock.Advance(time.Second)
+	r.one(t, "m", route.Outcome{Class: route.RateLimit})
+	r.clock.Advance(time.Second)
+	early.End(route.Outcome{})
+	if got := r.Status("a").CoolFor; got != 59*time.Second {
+		t.Errorf("after the earlier call's success a rests for %v", got)
+	}
+	if got := r.one(t, "a", route.Outcome{}); got != "a" { // pinned: a call that began later
+		t.Fatalf("went to %q", got)
+	}
+	if got := r.Status("a").CoolFor; got != 0 {
+		t.Errorf("after a later call's success a rests for %v", got)
+	}
+}
+
+// The other replicas hear when a cooldown begins, grows or ends early, and of nothing that they told themselves.
+func TestCooldownsAreTold(t *testing.T) {
+	t.Parallel()
+	r := newRig(route.Settings{Cooldown: time.Minute}, dep("a", "m", func(d *models.Deployment) { d.Weight = ptr(1.0) }), dep("b", "m"))
+	check := func(when string, want ...string) {
+		t.Helper()
+		if !slices.Equal(r.told, want) {
+			t.Errorf("%s: told %q, want %q", when, r.told, want)
+		}
+		r.told = nil
+	}
+	r.one(t, "m", route.Outcome{Class: route.Server})
+	r.one(t, "m", route.Outcome{})
+	check("calls that cool nothing")
+	r.one(t, "m", route.Outcome{Class: route.RateLimit})
+	check("a cooldown", "a rests for 1m0s")
+	r.one(t, "a", route.Outcome{Class: route.RateLimit})
+	check("the same again")
+	r.one(t, "a", route.Outcome{Class: route.RateLimit, RetryAfter: 2 * time.Minute})
+	check("a longer one", "a rests for 2m0s")
+	r.clock.Advance(time.Second)
+	r.one(t, "a", route.Outcome{})
+	check("a success", "a is well")
+	r.Cool("b", r.clock.Now().Add(time.Minute))
+	if got := r.Status("b").CoolFor; got != time.Minute {
+		t.Errorf("b rests for %v", got)
+	}
+	r.Cool("b", r.clock.Now().Add(time.Second))
+	if got := r.Status("b").CoolFor; got != time.Minute {
+		t.Errorf("older news: b rests for %v", got)
+	}
+	r.Cool("b", time.Time{})
+	if got := r.Status("b").CoolFor; got != 0 {
+		t.Errorf("after it ended elsewhere b rests for %v", got)
+	}
+	check("what others told")
 }

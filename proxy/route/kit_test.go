@@ -28,6 +28,7 @@ type rig struct {
 	*route.Router
 	clock *testkit.Clock
 	cat   *keyring.Catalog
+	told  []string // what the other replicas would hear
 }
 
 func newRig(set route.Settings, deployments ...*models.Deployment) *rig {
@@ -42,7 +43,17 @@ func newRig(set route.Settings, deployments ...*models.Deployment) *rig {
 	if set.Cooldown == 0 {
 		set.Cooldown = 5 * time.Second
 	}
-	return &rig{route.New(route.Options{Now: clock.Now, Rand: random}, set), clock, keyring.NewCatalog(deployments, nil, nil)}
+	r := &rig{clock: clock, cat: keyring.NewCatalog(deployments, nil, nil)}
+	r.Router = route.New(route.Options{Now: clock.Now, Rand: random, Told: func(id string, until time.Time) {
+		mu.Lock()
+		defer mu.Unlock()
+		if until.IsZero() {
+			r.told = append(r.told, id+" is well")
+			return
+		}
+		r.told = append(r.told, id+" rests for "+until.Sub(clock.Now()).String())
+	}}, set)
+	return r
 }
 
 func (r *rig) plan(tb testing.TB, model string, more ...func(*route.Request)) *route.Plan {

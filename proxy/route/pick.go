@@ -152,7 +152,7 @@ func (p *Plan) begin(d *models.Deployment, s *state, now int64, sleep time.Durat
 		s.undo()
 		return Attempt{}, false
 	}
-	p.current = &running{d: d, state: s, slot: slot, alone: len(p.step.match.Deployments) == 1}
+	p.current = &running{d: d, state: s, slot: slot, start: now, alone: max(len(p.step.match.Deployments), p.step.match.Serve) == 1}
 	p.attempts++
 	p.step.tries++
 	p.step.tried = append(p.step.tried, d)

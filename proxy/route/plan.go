@@ -130,6 +130,7 @@ type running struct {
 	d     *models.Deployment
 	state *state
 	slot  *limit.Slot // of the limits that replicas share; nil: there are none
+	start int64       // Unix ns
 	alone bool
 }
 
@@ -199,7 +200,8 @@ func (p *Plan) End(last Outcome) {
 	}
 	run := p.current
 	p.current = nil
-	run.state.end(p.settings, run.d, &last, run.alone, p.router.opt.Now().UnixNano())
+	news, until := run.state.end(p.settings, run.d, &last, run.alone, run.start, p.router.opt.Now().UnixNano())
+	p.router.tell(run.d.ID, news, until)
 	run.slot.Settle(last.TotalTokens)
 }
 

@@ -16,6 +16,9 @@ type Options struct {
 	Rand func() float64 // in [0, 1); safe for concurrent use
 	// Shared counts the limits of deployments over all replicas; nil: each replica counts its own.
 	Shared limit.Limiter
+	// Told hears of each cooldown that begins, grows or ends early here: the time it lasts to, or the zero time. It must not
+	// block. nil: nobody asks.
+	Told func(id string, until time.Time)
 }
 
 // Router picks deployments. Safe for concurrent use.
@@ -85,12 +88,31 @@ func (r *Router) SetHealth(id string, healthy bool, holds time.Duration) {
 	}
 }
 
-// Cool starts a cooldown that another replica has told of.
+// Cool takes over what another replica tells of a cooldown: the time it lasts to, or the zero time when it has ended early.
 func (r *Router) Cool(id string, until time.Time) {
 	s := r.state(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if until.IsZero() {
+		s.coolUntil = 0
+		return
+	}
+	now := r.opt.Now().UnixNano()
+	if s.coolUntil <= now {
+		s.coolSince = now
+	}
 	s.coolUntil = max(s.coolUntil, until.UnixNano())
+}
+
+// tell passes on what became of a cooldown.
+func (r *Router) tell(id string, news cooling, until int64) {
+	switch {
+	case r.opt.Told == nil:
+	case news == began:
+		r.opt.Told(id, time.Unix(0, until))
+	case news == ended:
+		r.opt.Told(id, time.Time{})
+	}
 }
 
 // maxParallel is how many calls a deployment takes at once; 0 = no limit (contract/proxy.md §4.2).

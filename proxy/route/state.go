@@ -18,6 +18,7 @@ type state struct {
 	mu        sync.Mutex
 	inFlight  int64
 	coolUntil int64 // Unix ns; 0: not cooling
+	coolSince int64 // when the present cooldown began
 	probeAt   int64 // last call let through while cooling
 	sickUntil int64 // a health check failed, and holds until then
 
@@ -126,43 +127,64 @@ func (s *state) probe(now int64) bool {
 // longestCooldown bounds what a provider's Retry-After can do to its deployment.
 const longestCooldown = 5 * time.Minute
 
-// end records what became of a call. alone says that nothing else serves the group.
-func (s *state) end(cfg *Settings, d *models.Deployment, out *Outcome, alone bool, now int64) {
+// cooling is what a call has done to the cooldown of its deployment.
+type cooling uint8
+
+const (
+	same  cooling = iota
+	began         // or lasts longer than before
+	ended         // before its time
+)
+
+// end records what became of a call that was begun at the time start, and what that does to the cooldown, which now lasts until
+// then. alone says that nothing else serves the group.
+func (s *state) end(cfg *Settings, d *models.Deployment, out *Outcome, alone bool, start, now int64) (news cooling, until int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inFlight--
 	s.turn(now)
 	s.tokens += max(0, out.TotalTokens)
 	if out.Class == Cancelled {
-		return
+		return same, 0
 	}
 	s.calls++
 	s.latencies(out, now)
 	switch out.Class {
 	case Success:
+		// A call that was under way when the cooldown began says nothing of what has come since; a probe does.
+		if s.coolUntil <= now || start <= s.coolSince {
+			return same, 0
+		}
 		s.coolUntil = 0
-		return
+		return ended, 0
 	case BadRequest, ContextWindow, ContentPolicy, Forbidden, Conflict, Cancelled, classes:
 		s.byClass[out.Class]++
 		if !cfg.counting() { // the caller's doing, whatever serves it
-			return
+			return same, 0
 		}
 	case Auth, NotFound, Timeout, RateLimit, Quota, Server, Connection:
 		s.fails++
 		s.byClass[out.Class]++
 	}
 	if cfg.NoCooldowns || !s.shouldCool(cfg, out.Class, alone) {
-		return
+		return same, 0
 	}
 	length := cfg.Cooldown
 	if d.CooldownTime != nil {
 		length = *d.CooldownTime
 	}
 	if length <= 0 {
-		return
+		return same, 0
 	}
 	length = max(length, min(out.RetryAfter, longestCooldown))
-	s.coolUntil = max(s.coolUntil, now+int64(length))
+	if s.coolUntil <= now {
+		s.coolSince = now
+	}
+	if now+int64(length) <= s.coolUntil {
+		return same, 0
+	}
+	s.coolUntil = now + int64(length)
+	return began, s.coolUntil
 }
 
 // counting says whether failures are simply counted (allowed_fails, allowed_fails_policy).
