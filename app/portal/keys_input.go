@@ -322,5 +322,5 @@ func (h *Handlers) teamAdmins(c *fiber.Ctx, id string) string {
 	if err != nil || len(names) == 0 {
 		return h.lang(c).YourAdmin()
 	}
-	return h.lang(c).Or(names)
+	return i18n.Or(h.lang(c), names)
 }

@@ -72,7 +72,7 @@ func needs(l i18n.Locale, action access.Action) string {
 			names = append(names, globalRole(l, role))
 		}
 	}
-	return l.Or(names)
+	return i18n.Or(l.Lang, names)
 }
 
 // whoCan names the admins, for the end of a refusal.
@@ -82,7 +82,7 @@ func (h *Handlers) whoCan(c *fiber.Ctx) string {
 	if err != nil || len(names) == 0 {
 		return t.AnAdmin()
 	}
-	return t.Or(names)
+	return i18n.Or(t, names)
 }
 
 // refuseRole is the refusal of a page, or of a write, that the person's role never may.

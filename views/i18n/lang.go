@@ -91,7 +91,7 @@ func (l Lang) count(n int64, one, other, zh string) string {
 }
 
 // Or joins names of which one is enough: "Maya, Jonas or 李伟".
-func (l Lang) Or(names []string) string {
+func Or(l Lang, names []string) string {
 	if len(names) < 2 {
 		return strings.Join(names, "")
 	}
