@@ -12,7 +12,7 @@ export GOLANGCI_LINT
 export CGO_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build dev generate fmt lint test test-unit e2e bench bench-admin seed ci clean
+.PHONY: help run build dev generate fmt lint test test-unit e2e bench bench-admin migrate seed ci clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ soak: ## a million distinct questions through the response cache: its memory sta
 
 bench-admin: build ## lists, logs and reports with 100,000 keys and 5 million calls on PostgreSQL (GATEHOUSE_BENCH_DATABASE keeps them)
 	GATEHOUSE_BINARY=$(CURDIR)/bin/gatehouse nice -n 10 go test -vet=off -run '^$$' -bench . -benchtime 50x -timeout 60m ./e2e/bench
+
+migrate: build ## bring the database up to date without starting (DATABASE_URL, else ./data)
+	bin/gatehouse migrate $(RUN)
 
 seed: ## sample teams, people and keys for a gateway that runs here (needs LITELLM_MASTER_KEY)
 	node tools/seed.mjs

@@ -25,16 +25,15 @@ func run(args []string) int {
 		switch args[0] {
 		case "hook":
 			return app.HookCommand(args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
+		case "migrate":
+			return app.MigrateCommand(args[1:], os.Environ(), os.Stdout, os.Stderr)
 		case "audit":
 			return app.AuditCommand(args[1:], os.Environ(), os.Stdout, os.Stderr)
 		}
 	}
 	fs := flag.NewFlagSet("gatehouse", flag.ContinueOnError)
 	var o config.Overrides
-	fs.StringVar(&o.ConfigPath, "config", "", "configuration file in LiteLLM's format")
-	fs.StringVar(&o.Host, "host", "", "address to listen on (default 0.0.0.0)")
-	fs.IntVar(&o.Port, "port", 0, "port to listen on (default 4000)")
-	fs.StringVar(&o.DataDir, "data", "", "folder of the SQLite file, the journal and the generated master key (default ./data)")
+	o.Flags(fs)
 	check := fs.Bool("check-config", false, "say what is wrong with the configuration, and exit 0 or 78")
 	show := fs.Bool("version", false, "print the version")
 	if err := fs.Parse(args); err != nil {

@@ -246,12 +246,10 @@ func (p *process) goRun(ctx context.Context, name string, run func(context.Conte
 
 // openStore opens the database. One that cannot be reached is tried again for as long as the configuration says.
 func (p *process) openStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
-	dsn := cfg.General.DatabaseURL.Reveal()
-	if dsn == "" {
-		dsn = "sqlite:" + filepath.Join(cfg.Server.DataDir, "gatehouse.db")
-	}
+	dsn := databaseAddress(cfg)
 	opt := store.Options{
 		Now: p.now, Log: p.log, Zone: cfg.LiteLLM.Timezone, MaxOpen: cfg.General.PoolLimit, DisableSpendLogs: cfg.General.NoSpendLogs,
+		NoMigration: cfg.General.NoMigration,
 	}
 	if os.Getenv(logStatements) == "1" {
 		opt.OnStatement = func(ctx context.Context, query string) {

@@ -7,8 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
-	"time"
+	"syscall"
 
 	"gatehouse/app/config"
 	"gatehouse/app/hooks"
@@ -59,46 +60,77 @@ func HookCommand(args, env []string, in io.Reader, out, errOut io.Writer) int {
 	return 0
 }
 
+// MigrateCommand is `gatehouse migrate`: it brings the database's schema up to date and ends, for those who do not want a
+// gateway that starts to do it (disable_prisma_schema_update).
+func MigrateCommand(args, env []string, out, errOut io.Writer) int {
+	return withStore("migrate", args, env, errOut, store.Options{}, func(_ context.Context, s *store.Store) int {
+		_, _ = fmt.Fprintf(out, "the database has schema version %d\n", s.SchemaVersion())
+		return 0
+	})
+}
+
 // AuditCommand is `gatehouse audit verify`: it walks the audit log's chain and says whether it is whole.
 func AuditCommand(args, env []string, out, errOut io.Writer) int {
-	fs := flag.NewFlagSet("gatehouse audit verify", flag.ContinueOnError)
-	fs.SetOutput(errOut)
-	var o config.Overrides
-	fs.StringVar(&o.ConfigPath, "config", "", "configuration file")
-	fs.StringVar(&o.DataDir, "data", "", "data folder")
 	if len(args) == 0 || args[0] != "verify" {
 		_, _ = fmt.Fprintln(errOut, "usage: gatehouse audit verify [--config config.yaml] [--data folder]")
 		return 2
 	}
-	if err := fs.Parse(args[1:]); err != nil {
+	return withStore("audit verify", args[1:], env, errOut, store.Options{NoMigration: true}, func(ctx context.Context, s *store.Store) int {
+		r, err := s.VerifyAudit(ctx)
+		if err != nil {
+			_, _ = fmt.Fprintln(errOut, "gatehouse:", err)
+			return 1
+		}
+		if r.BrokenAt != 0 {
+			_, _ = fmt.Fprintf(out, "the audit log is broken at row %d: %s\n", r.BrokenAt, r.Reason)
+			return 1
+		}
+		_, _ = fmt.Fprintf(out, "the audit log is whole: %d rows, %d to %d\n", r.Rows, r.FirstSeq, r.LastSeq)
+		return 0
+	})
+}
+
+// withStore reads the flags that find the database, opens it and runs a command on it until that ends or is interrupted.
+func withStore(name string, args, env []string, errOut io.Writer, opt store.Options, run func(context.Context, *store.Store) int) int {
+	fs := flag.NewFlagSet("gatehouse "+name, flag.ContinueOnError)
+	fs.SetOutput(errOut)
+	var o config.Overrides
+	fs.StringVar(&o.ConfigPath, "config", "", "configuration file")
+	fs.StringVar(&o.DataDir, "data", "", "data folder")
+	if err := fs.Parse(args); err != nil {
+		return 2
+	}
+	if fs.NArg() > 0 {
+		_, _ = fmt.Fprintf(errOut, "gatehouse %s: unknown argument %q\n", name, fs.Arg(0))
 		return 2
 	}
 	cfg, report := config.Start(o, env)
-	if err := report.Err(); err != nil {
+	err := report.Err()
+	if err != nil {
 		_, _ = fmt.Fprintln(errOut, "gatehouse:", err)
 		return config.ExitConfig
 	}
-	dsn := cfg.General.DatabaseURL.Reveal()
-	if dsn == "" {
-		dsn = "sqlite:" + filepath.Join(cfg.Server.DataDir, "gatehouse.db")
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if !opt.NoMigration {
+		err = os.MkdirAll(cfg.Server.DataDir, 0o700)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	s, err := store.Open(ctx, dsn, store.Options{})
+	var s *store.Store
+	if err == nil {
+		s, err = store.Open(ctx, databaseAddress(cfg), opt)
+	}
 	if err != nil {
 		_, _ = fmt.Fprintln(errOut, "gatehouse:", err)
 		return 1
 	}
 	defer func() { _ = s.Close() }()
-	r, err := s.VerifyAudit(ctx)
-	if err != nil {
-		_, _ = fmt.Fprintln(errOut, "gatehouse:", err)
-		return 1
+	return run(ctx, s)
+}
+
+// databaseAddress is the configured database, else the file in the data folder.
+func databaseAddress(cfg *config.Config) string {
+	if dsn := cfg.General.DatabaseURL.Reveal(); dsn != "" {
+		return dsn
 	}
-	if r.BrokenAt != 0 {
-		_, _ = fmt.Fprintf(out, "the audit log is broken at row %d: %s\n", r.BrokenAt, r.Reason)
-		return 1
-	}
-	_, _ = fmt.Fprintf(out, "the audit log is whole: %d rows, %d to %d\n", r.Rows, r.FirstSeq, r.LastSeq)
-	return 0
+	return "sqlite:" + filepath.Join(cfg.Server.DataDir, "gatehouse.db")
 }

@@ -8,6 +8,9 @@ type Overrides struct {
 	Host       string
 	Port       int
 	DataDir    string
+	Debug      bool
+
+	ignored []string // LiteLLM's flags that do nothing here
 }
 
 // Start finds the file, loads it and applies the command line: what main calls.
@@ -32,6 +35,10 @@ func (o Overrides) Path(env []string) string {
 }
 
 func (o Overrides) apply(c *Config, report *Report) {
+	o.warnings(report)
+	if o.Debug {
+		c.Log.Level = "debug"
+	}
 	if o.Host != "" {
 		c.Server.Host = o.Host
 	}

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -193,5 +195,39 @@ func TestReadEnvFile(t *testing.T) {
 		if _, err := ReadEnvFile(path, nil); err == nil || strings.Contains(err.Error(), "no assignment") {
 			t.Errorf("%q: %v", bad, err)
 		}
+	}
+}
+
+// TestLiteLLMFlags: the arguments of a container that ran LiteLLM start Gatehouse too.
+func TestLiteLLMFlags(t *testing.T) {
+	t.Parallel()
+	start := func(args ...string) (Overrides, error) {
+		var o Overrides
+		fs := flag.NewFlagSet("gatehouse", flag.ContinueOnError)
+		fs.SetOutput(io.Discard)
+		o.Flags(fs)
+		return o, fs.Parse(args)
+	}
+	for _, args := range [][]string{{"--ssl_keyfile_path", "key.pem"}, {"--num_workers"}, {"--port", "http"}} {
+		if _, err := start(args...); err == nil {
+			t.Errorf("%q is taken", args)
+		}
+	}
+	o, err := start("--port", "8000", "--num_workers", "8", "--detailed_debug", "--run_gunicorn", "--telemetry", "False", "--host", "127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, report := Start(o, nil)
+	if c.Server.Port != 8000 || c.Server.Host != "127.0.0.1" || c.Log.Level != "debug" {
+		t.Errorf("port %d, host %s, log level %s", c.Server.Port, c.Server.Host, c.Log.Level)
+	}
+	var warned []string
+	for _, f := range report.Warnings {
+		if f.File == "command line" {
+			warned = append(warned, f.Path)
+		}
+	}
+	if want := []string{"--num_workers", "--run_gunicorn", "--telemetry"}; !slices.Equal(warned, want) {
+		t.Errorf("warned of %q, want %q", warned, want)
 	}
 }

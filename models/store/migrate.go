@@ -21,7 +21,7 @@ const migrationLock int64 = 0x6761746568
 // schemaTable is where goose keeps what has run.
 const schemaTable = "schema_version"
 
-func migratePostgres(ctx context.Context, config *pgx.ConnConfig) (err error) {
+func (s *Store) migratePostgres(ctx context.Context, config *pgx.ConnConfig) (err error) {
 	db := stdlib.OpenDB(*config)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	lock, err := db.Conn(ctx)
@@ -39,10 +39,10 @@ func migratePostgres(ctx context.Context, config *pgx.ConnConfig) (err error) {
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
-	return migrate(ctx, provider)
+	return s.migrate(ctx, provider)
 }
 
-func migrateSQLite(ctx context.Context, path string) (err error) {
+func (s *Store) migrateSQLite(ctx context.Context, path string) (err error) {
 	// The lock is on a file beside the database: SQLite's own exclusive lock cannot be had while another process, such
 	// as a running gateway next to a command, has the database open.
 	unlock, err := lockFile(ctx, path+".lock")
@@ -61,11 +61,11 @@ func migrateSQLite(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
-	return migrate(ctx, provider)
+	return s.migrate(ctx, provider)
 }
 
-// migrate runs what is missing; the caller holds the lock.
-func migrate(ctx context.Context, provider *goose.Provider) error {
+// migrate runs what is missing, or refuses where that is left to the operator; the caller holds the lock.
+func (s *Store) migrate(ctx context.Context, provider *goose.Provider) error {
 	current, known, err := provider.GetVersions(ctx)
 	if err != nil {
 		return fail("read the schema version", err)
@@ -75,8 +75,17 @@ func migrate(ctx context.Context, provider *goose.Provider) error {
 			"the database has schema version %d, but this program knows versions up to %d: run the newer program, or restore the backup made before it",
 			current, known)
 	}
+	s.schema = known
+	if current < known && s.opt.NoMigration {
+		return fault.Newf(fault.Conflict,
+			"the database has schema version %d and this program needs %d: run `gatehouse migrate`, or start the gateway without disable_prisma_schema_update",
+			current, known)
+	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fail("migrate the database", err)
 	}
 	return nil
 }
+
+// SchemaVersion is the number of the newest migration, which an open database has.
+func (s *Store) SchemaVersion() int64 { return s.schema }

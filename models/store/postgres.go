@@ -25,7 +25,7 @@ func (s *Store) openPostgres(ctx context.Context, dsn string) error {
 	if err != nil {
 		return err
 	}
-	if err := migratePostgres(ctx, config); err != nil {
+	if err := s.migratePostgres(ctx, config); err != nil {
 		return err
 	}
 	control := s.pool(config, s.opt.MaxOpen, s.opt.StatementTimeout)

@@ -30,7 +30,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 	if err := registerFold(); err != nil {
 		return fail("open the database", err)
 	}
-	if err := migrateSQLite(ctx, path); err != nil {
+	if err := s.migrateSQLite(ctx, path); err != nil {
 		return err
 	}
 	// synchronous=FULL: the journal forgets a call once its batch has committed, so a commit must survive a power cut.

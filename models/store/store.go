@@ -28,6 +28,7 @@ type Options struct {
 	ConnectTimeout   time.Duration // for one connection attempt; default 5 s
 	PollEvery        time.Duration // longest wait of Watch; default 2 s
 
+	NoMigration      bool // refuse a database whose schema is older instead of migrating it
 	DisableSpendLogs bool // keep counters and daily aggregates, but no row for each call
 
 	// OnStatement, when set, is told of every SQL statement before its result is used: text with placeholders, no values.
@@ -39,6 +40,7 @@ type Options struct {
 type Store struct {
 	opt      Options
 	postgres bool
+	schema   int64 // the newest migration
 
 	read   *gorm.DB // plain reads
 	write  *gorm.DB // the control plane's writes; one connection on SQLite
