@@ -208,7 +208,7 @@ func (p *process) build(ctx, background context.Context, cfg *config.Config) err
 		return err
 	}
 	p.services = control.New(control.Deps{
-		Store: p.store, Ring: p.ring, Ledger: p.budget, Explain: p, KeyRule: keyRule(p.hooks), Sealer: modelSealer{p.sealer}, FactorSealer: factorSealer{p.sealer},
+		Store: p.store, Ring: p.ring, Ledger: p.budget, Explain: p, KeyRule: keyRule(p.hooks), Sealer: modelSealer{p.sealer}, FactorSealer: factorSealer{p.sealer}, JobSealer: jobSealer{p.sealer},
 		Models: catalog{ring: p.ring, prices: p.prices}, Answers: p.answerCache(), Mailer: p.mail, Policy: p.policy.Load, Now: p.now, Log: p.log,
 	})
 	if err := p.openTokens(cfg); err != nil {
@@ -225,6 +225,7 @@ func (p *process) build(ctx, background context.Context, cfg *config.Config) err
 	}
 	p.goRun(background, "mail", p.mail.Run)
 	p.goRun(background, "findings", func(ctx context.Context) error { return p.tellFindings(ctx, cfg, p.log) })
+	p.goRun(background, "jobs of people", func(ctx context.Context) error { p.services.Jobs.Run(ctx); return nil })
 	j := &jobs{store: p.store, ring: p.ring, cfg: p.cfg.Load, mail: p.mail, now: p.now, log: p.log}
 	p.goRun(background, "jobs", func(ctx context.Context) error { j.run(ctx); return nil })
 	return nil

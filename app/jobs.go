@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gatehouse/app/config"
+	"gatehouse/app/control"
 	"gatehouse/app/mail"
 	"gatehouse/models"
 	"gatehouse/models/store"
@@ -159,6 +160,9 @@ func (j *jobs) purge(ctx context.Context, held func() error) error {
 		return err
 	}
 	if _, err := j.store.PurgeMails(ctx, models.At(j.now().Add(-mailsKept))); err != nil {
+		return err
+	}
+	if _, err := j.store.PurgeJobs(ctx, models.At(j.now().Add(-control.JobsKept))); err != nil {
 		return err
 	}
 	if _, err := j.store.PurgeAlerts(ctx); err != nil {

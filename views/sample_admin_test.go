@@ -51,7 +51,7 @@ func logList(c i18n.Locale) logs.List {
 
 func auditList(c i18n.Locale) audit.List {
 	l := c.Lang
-	return audit.List{URL: "/ui/audit", Export: "/ui/audit.csv", Ranges: []ui.Option{{Value: "7d", Label: l.LastDays(7)}}, Targets: []ui.Option{{Value: "", Label: l.TargetAll()}}, Table: audit.Table{Pager: ui.Pager{List: "list", Next: "/ui/audit?before=1"}, Rows: []audit.Row{
+	return audit.List{URL: "/ui/audit", Ranges: []ui.Option{{Value: "7d", Label: l.LastDays(7)}}, Targets: []ui.Option{{Value: "", Label: l.TargetAll()}}, Table: audit.Table{Export: "/ui/audit.csv", Pager: ui.Pager{List: "list", Next: "/ui/audit?before=1"}, Rows: []audit.Row{
 		{Href: "/ui/audit?entry=1", At: c.Relative(ago(time.Hour)), Actor: ui.Person{Name: "Maya Okafor"}, Action: l.DidUpdate(), Kind: l.APIKey(), Target: "checkout-assistant", TargetHref: "/ui/keys/2", IP: "203.0.113.9"},
 		{Href: "/ui/audit?entry=2", At: c.Relative(ago(30 * time.Hour)), Actor: ui.Person{Name: "budget-reset", Service: true}, Action: l.DidUpdate(), Kind: l.Team(), Target: "Platform", IP: "–"},
 	}}}

@@ -26,7 +26,7 @@ func keyTable(c i18n.Locale) keys.Table {
 func keyList(c i18n.Locale) keys.List {
 	l := c.Lang
 	return keys.List{
-		URL: "/ui/keys", CreateURL: "/ui/keys/new", ExportURL: "/ui/keys.csv", FindURL: "/ui/keys/find", BulkURL: "/ui/keys/bulk",
+		URL: "/ui/keys", CreateURL: "/ui/keys/new", FindURL: "/ui/keys/find", BulkURL: "/ui/keys/bulk",
 		Stats: []ui.Stat{
 			{Label: l.SpendThisMonth(), Value: "$1,198.36", Note: l.OfTeamBudgets("$2,000.00")},
 			{Label: l.ProjectedBy(c.Day(time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC))), Value: "$1,712", Note: l.AtThisPace()},

@@ -7,6 +7,7 @@ import (
 
 	"gatehouse/views/account"
 	"gatehouse/views/i18n"
+	"gatehouse/views/jobs"
 	"gatehouse/views/layout"
 	"gatehouse/views/teams"
 	"gatehouse/views/ui"
@@ -117,8 +118,15 @@ func peopleSamples() []sample {
 		{name: "users-import-preview", path: "/ui/users/import", make: func(f layout.Frame, c i18n.Locale) templ.Component {
 			return users.ImportPage(f, users.Import{Action: "/ui/users/import", Back: "/ui/users", CSV: ui.Text{Value: "a,b"}, Valid: 1, Preview: []users.ImportRow{{Line: 1, Email: "ana@acme.dev", Role: c.RoleInternalUser(), Teams: "Checkout"}, {Line: 4, Email: "bo@acme.dev", Role: "viewer", Error: c.ErrRow(4, c.Role(), c.ErrNotARole("viewer"))}}})
 		}},
-		{name: "users-imported", path: "/ui/users/import", make: func(f layout.Frame, _ i18n.Locale) templ.Component {
-			return users.ImportPage(f, users.Import{Back: "/ui/users", ResultURL: "/ui/users/import/result.csv", Sent: 2})
+		{name: "users-imports", path: "/ui/users/import", make: func(f layout.Frame, c i18n.Locale) templ.Component {
+			return users.ImportPage(f, users.Import{Action: "/ui/users/import", Back: "/ui/users", Recent: []users.Recent{{Href: "/ui/jobs/x", Text: c.JobOf(480, 500), At: c.Relative(ago(time.Minute))}}})
+		}},
+		{name: "job-running", path: "/ui/jobs/x", make: func(f layout.Frame, c i18n.Locale) templ.Component {
+			f.Reload = 2
+			return jobs.Page(f, jobs.Job{At: layout.ItemKeys, Title: c.JobBlocking(214), Back: "/ui/keys", BackLabel: c.APIKeys(), Running: true, Done: 120, Total: 214, Failed: 2, PollURL: "/ui/jobs/x", CancelURL: "/ui/jobs/x/cancel"})
+		}},
+		{name: "job-ended", path: "/ui/jobs/x", make: func(f layout.Frame, c i18n.Locale) templ.Component {
+			return jobs.Page(f, jobs.Job{At: layout.ItemUsers, Title: c.JobInviting(500), Back: "/ui/users", BackLabel: c.Users(), Done: 500, Total: 500, Failed: 1, Tone: ui.Warn, Said: c.JobDone(499, 500), Note: c.JobLinksText(), ResultURL: "/ui/jobs/x/result.csv", Failures: []jobs.Failed{{Name: "bo@acme.dev", Reason: c.ErrEmailTaken("bo@acme.dev")}}})
 		}},
 		{name: "account", path: "/ui/account", make: func(f layout.Frame, c i18n.Locale) templ.Component {
 			l := c.Lang

@@ -137,13 +137,15 @@ type Deps struct {
 	Sealer  Sealer
 	// FactorSealer closes the secrets of second factors; nil: none are offered.
 	FactorSealer Sealer
-	Models       Catalog
-	Mailer       Mailer           // nil: no mail
-	Answers      AnswerCache      // nil: answers are not kept
-	Hasher       *password.Hasher // nil: the default cost, as many at once as there are processors
-	Policy       func() *Policy
-	Now          func() time.Time
-	Log          *slog.Logger
+	// JobSealer closes the results of jobs, which may hold invitation links; nil: none can be started.
+	JobSealer Sealer
+	Models    Catalog
+	Mailer    Mailer           // nil: no mail
+	Answers   AnswerCache      // nil: answers are not kept
+	Hasher    *password.Hasher // nil: the default cost, as many at once as there are processors
+	Policy    func() *Policy
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Services are all services over one set of Deps.
@@ -164,6 +166,7 @@ type Services struct {
 	Audit       *Audit
 	Cache       *Cache
 	Directory   *Directory
+	Jobs        *Jobs
 }
 
 // New makes the services.
@@ -182,6 +185,7 @@ func New(d Deps) *Services {
 		Customers: &Customers{base: b}, Invitations: &Invitations{base: b}, Identity: &Identity{base: b}, Sessions: &Sessions{base: b},
 		Models: &Models{base: b}, Spend: &Spend{base: b}, Audit: &Audit{base: b}, Cache: &Cache{base: b},
 	}
+	s.Jobs = newJobs(b, s.Identity)
 	s.Login = newLogin(b)
 	s.Factors = &Factors{base: b, login: s.Login}
 	s.Login.factors = s.Factors

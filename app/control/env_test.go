@@ -122,7 +122,7 @@ func open(t *testing.T, dsn string) *env {
 		t.Fatal(err)
 	}
 	e.Services = control.New(control.Deps{
-		Store: s, Ring: e.ring, Ledger: e.ledger, KeyRule: e.rule, Sealer: sealer{}, FactorSealer: sealer{}, Models: e.models, Mailer: e.mail, Hasher: h,
+		Store: s, Ring: e.ring, Ledger: e.ledger, KeyRule: e.rule, Sealer: sealer{}, FactorSealer: sealer{}, JobSealer: sealer{}, Models: e.models, Mailer: e.mail, Hasher: h,
 		Policy: func() *control.Policy { return e.policy }, Now: e.clock.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	return e

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -18,17 +20,41 @@ func (h *Handlers) sendCSV(c *fiber.Ctx, name string, head []string, rows func(c
 	c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
 	c.Set(fiber.HeaderContentDisposition, `attachment; filename="`+url.PathEscape(name)+`.csv"`)
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	ctx, log := c.UserContext(), h.opt.Log
+	// A long file takes longer than a request may work otherwise; it ends with its reader.
+	ctx, done := context.WithTimeout(context.WithoutCancel(c.UserContext()), exportLimit)
+	log := h.opt.Log
 	read, write := io.Pipe()
 	go func() { // ends when the file is written, or when the server closes read because the client left
+		defer done()
 		err := writeCSV(write, head, func(row func(...string) error) error { return rows(ctx, row) })
 		if err != nil && !errors.Is(err, io.ErrClosedPipe) {
 			log.LogAttrs(ctx, slog.LevelError, "an export ended early", slog.Any("error", err))
 		}
 		_ = write.CloseWithError(err) // tells the reader; closing a pipe cannot fail
 	}()
-	c.Context().SetBodyStream(read, -1)
+	begin := make([]byte, lengthKnown+1)
+	n, err := io.ReadFull(read, begin)
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF): // all of it: its length can be told
+		return c.Send(begin[:n])
+	case err != nil:
+		return err
+	}
+	c.Context().SetBodyStream(&stream{io.MultiReader(bytes.NewReader(begin), read), read}, -1)
 	return nil
+}
+
+const (
+	// exportLimit is the longest that writing a file may take.
+	exportLimit = 15 * time.Minute
+	// lengthKnown is up to which size a file is written before it is sent, so that browsers know how much will come.
+	lengthKnown = 256 << 10
+)
+
+// stream is what is left of a file; closing it ends the writing.
+type stream struct {
+	io.Reader
+	io.Closer
 }
 
 func writeCSV(w io.Writer, head []string, rows func(row func(...string) error) error) (err error) {

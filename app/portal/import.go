@@ -14,7 +14,6 @@ import (
 	"gatehouse/app/control"
 	"gatehouse/app/web"
 	"gatehouse/models"
-	"gatehouse/models/fault"
 	"gatehouse/views/i18n"
 	"gatehouse/views/ui"
 	"gatehouse/views/users"
@@ -45,8 +44,25 @@ func (h *Handlers) showImport(c *fiber.Ctx, status int, v users.Import) error {
 	if err != nil {
 		return err
 	}
+	if len(v.Preview) == 0 {
+		if v.Recent, err = h.recentImports(c); err != nil {
+			return err
+		}
+	}
 	v.Action, v.Back, v.Template = h.url("/ui/users/import"), h.url("/ui/users"), h.url("/ui/users/import.csv")
 	return web.RenderStatus(c, status, users.ImportPage(f, v), nil)
+}
+
+// recentImports are the person's imports of the last hour.
+func (h *Handlers) recentImports(c *fiber.Ctx) (out []users.Recent, err error) {
+	l := h.locale(c)
+	list, err := h.Jobs.List(c.UserContext(), web.Actor(c), jobImport)
+	for i := range list {
+		out = append(out, users.Recent{
+			Href: h.jobURL(list[i].ID, ""), Text: l.JobOf(list[i].Done-list[i].Failed, list[i].Total), At: l.Relative(list[i].StartedAt.Time),
+		})
+	}
+	return out, err
 }
 
 // importTemplate serves GET /ui/users/import.csv.
@@ -221,54 +237,65 @@ func (h *Handlers) findTeams(c *fiber.Ctx, l i18n.Locale, rows []importRow) erro
 	return nil
 }
 
-// runImport invites the valid rows one by one and answers with their links.
+// runImport invites the valid rows one by one. A few are answered at once with their links; many are a job.
 func (h *Handlers) runImport(c *fiber.Ctx, rows []importRow) error {
 	actor := web.Actor(c)
 	if err := access.Check(actor, access.UserNew, access.Target{}); err != nil {
 		return err
 	}
-	records := make([][]string, 0, len(rows))
+	l, host := h.locale(c), string(c.Context().Host())
+	step := func(ctx context.Context, who access.Actor, i int) (models.JobLine, error) {
+		return h.importOne(ctx, who, l, &rows[i], host)
+	}
+	head := []string{"email", "role", "link", "valid_until", "problem"}
+	if len(rows) > atOnce {
+		return h.startJob(c, control.JobWork{Kind: jobImport, Total: len(rows), Head: head, Step: step})
+	}
+	lines := make([]models.JobLine, 0, len(rows))
 	sent := 0
 	for i := range rows {
-		r := &rows[i]
-		record := []string{r.email, r.role, "", "", r.problem}
-		if r.problem == "" {
-			made, err := h.inviteRow(c, r)
-			no := fault.As(err)
-			switch {
-			case err == nil:
-				sent++
-				record[2], record[3] = h.absolute(c, made.Link), made.Invitation.ExpiresAt.UTC().Format("2006-01-02 15:04 UTC")
-			case no != nil && no.Kind != fault.Internal && no.Kind != fault.Unavailable:
-				record[4] = say(h.locale(c), no.Message)
-			default:
-				return err
-			}
+		line, err := step(c.UserContext(), actor, i)
+		if err != nil {
+			return err
 		}
-		records = append(records, record)
+		if line.Problem == "" {
+			sent++
+		}
+		lines = append(lines, line)
 	}
-	if err := h.sessions.Flash(c, h.lang(c).ImportedUsers(int64(sent))); err != nil {
+	if err := h.sessions.Flash(c, l.ImportedUsers(int64(sent))); err != nil {
 		return err
 	}
-	return h.sendCSV(c, "invitations-"+day(today(h.locale(c))), []string{"email", "role", "link", "valid_until", "problem"},
-		func(_ context.Context, row func(...string) error) error {
-			for _, r := range records {
-				if err := row(r...); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+	return h.sendCSV(c, "invitations-"+day(today(l)), head, lineRows(lines))
 }
 
-func (h *Handlers) inviteRow(c *fiber.Ctx, r *importRow) (*control.CreatedInvitation, error) {
+// importOne invites the person of one row.
+func (h *Handlers) importOne(ctx context.Context, who access.Actor, l i18n.Locale, r *importRow, host string) (models.JobLine, error) {
+	line := models.JobLine{Name: r.email, Problem: r.problem}
+	link, until := "", ""
+	if r.problem == "" {
+		made, err := h.inviteRow(ctx, who, r)
+		if err == nil {
+			link, until = absolute(host, made.Link), made.Invitation.ExpiresAt.UTC().Format("2006-01-02 15:04 UTC")
+		} else {
+			var ours bool
+			if line.Problem, ours = refusedLine(l, err); !ours {
+				return line, err
+			}
+		}
+	}
+	line.Cells = []string{r.email, r.role, link, until, line.Problem}
+	return line, nil
+}
+
+func (h *Handlers) inviteRow(ctx context.Context, who access.Actor, r *importRow) (*control.CreatedInvitation, error) {
 	in := control.NewUser{SendEmail: control.Some(true), AutoCreateKey: control.Some(false)}
 	in.Email, in.Role = control.Some(r.email), control.Some(models.Role(r.role))
 	in.MaxBudget = r.budget
 	if len(r.teams) > 0 {
 		in.Teams = control.Some(places(r.teams))
 	}
-	made, err := h.Users.New(c.UserContext(), web.Actor(c), in)
+	made, err := h.Users.New(ctx, who, in)
 	if err != nil {
 		return nil, err
 	}

@@ -112,7 +112,7 @@ func (h *Handlers) showInvitation(c *fiber.Ctx, made *control.CreatedInvitation)
 		return err
 	}
 	v := users.Invitation{
-		Page: !web.IsPartial(c), Email: made.Email, Link: h.absolute(c, made.Link), Until: h.locale(c).DateTime(made.Invitation.ExpiresAt.Time),
+		Page: !web.IsPartial(c), Email: made.Email, Link: absolute(string(c.Context().Host()), made.Link), Until: h.locale(c).DateTime(made.Invitation.ExpiresAt.Time),
 		Sent: mailWorks(c) && made.Email != "", Done: h.userURL(made.Invitation.UserID, ""),
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
@@ -120,9 +120,9 @@ func (h *Handlers) showInvitation(c *fiber.Ctx, made *control.CreatedInvitation)
 }
 
 // absolute makes an address whole that has only a path because PROXY_BASE_URL is not set.
-func (h *Handlers) absolute(c *fiber.Ctx, address string) string {
+func absolute(host, address string) string {
 	if address == "" || address[0] != '/' {
 		return address
 	}
-	return "http://" + string(c.Context().Host()) + address
+	return "http://" + host + address
 }

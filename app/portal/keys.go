@@ -143,7 +143,7 @@ func (h *Handlers) keyListPage(c *fiber.Ctx, table keys.Table) (keys.List, error
 			list.Teams = append(list.Teams, ui.Option{Value: team.Team.ID, Label: teamName(&team.Team), Selected: s.team == team.Team.ID})
 		}
 	}
-	list.ExportURL, list.FindURL = s.url(h.url("/ui/keys.csv"), "page", ""), h.url("/ui/keys/find")
+	list.FindURL = h.url("/ui/keys/find")
 	list.Stats, err = h.keyListStats(c)
 	return list, err
 }
@@ -239,6 +239,7 @@ func (h *Handlers) keyTable(c *fiber.Ctx, s listState) (keys.Table, error) {
 	if s.page < page.Pages() {
 		t.Pager.Next = s.url(base, "page", strconv.Itoa(s.page+1))
 	}
+	t.ExportURL, t.ExportRows = s.url(h.url("/ui/keys.csv"), "page", "", "size", ""), l.RowCount(int64(page.Total))
 	err = h.finishTable(c, &page, &t)
 	return t, err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"gatehouse/app/access"
 	"gatehouse/app/control"
 	"gatehouse/app/web"
 	"gatehouse/models"
@@ -18,54 +19,68 @@ import (
 )
 
 // bulkMost is how many keys one bulk action may name.
-const bulkMost = 500
+const bulkMost = 5000
 
-// keyBulk serves POST /ui/keys/bulk: a question first, then the act, key by key.
+// The bulk actions.
+const (
+	actBlock  = "block"
+	actExtend = "extend"
+	actDelete = "delete"
+)
+
+// keyBulk serves POST /ui/keys/bulk: a question first, then the act, key by key; many keys are a job.
 func (h *Handlers) keyBulk(c *fiber.Ctx) error {
 	l := h.locale(c)
 	action := c.FormValue("action")
 	switch action {
-	case "block", "extend", "delete":
+	case actBlock, actExtend, actDelete:
 	default:
 		return fault.BadField("action", "%s", l.ErrChoice())
 	}
-	refs, total, err := h.bulkKeys(c)
+	action = strings.Clone(action)
+	asks := c.FormValue("confirmed") != "true"
+	refs, total, err := h.bulkKeys(c, asks)
 	if err != nil {
 		return err
 	}
-	if len(refs) == 0 {
+	if total == 0 {
 		return h.bulkDone(c, keys.BulkResult{Title: l.NothingChosen()})
 	}
 	if total > bulkMost {
 		return h.bulkDone(c, keys.BulkResult{Title: l.TooManyChosen(bulkMost)})
 	}
-	if c.FormValue("confirmed") != "true" {
-		return h.askBulk(c, l, action, len(refs))
+	if asks {
+		return h.askBulk(c, l, action, total)
 	}
 	until, ok := keyExtension(c.FormValue("duration"))
-	if action == "extend" && !ok {
+	if action == actExtend && !ok {
 		return fault.BadField("duration", "%s", l.ErrChoice())
+	}
+	step := func(ctx context.Context, who access.Actor, i int) (models.JobLine, error) {
+		return h.bulkOne(ctx, who, l, action, refs[i], until)
+	}
+	if len(refs) > atOnce {
+		return h.startJob(c, control.JobWork{Kind: jobKeys + action, Total: len(refs), Head: []string{"key_id", "name", "problem"}, Step: step})
 	}
 	var out keys.BulkResult
 	done := 0
-	for _, id := range refs {
-		name, err := h.bulkOne(c, action, id, until)
-		if err == nil {
-			done++
-			continue
-		}
-		no := fault.As(err)
-		if no == nil {
+	for i := range refs {
+		line, err := step(c.UserContext(), web.Actor(c), i)
+		if err != nil {
 			return err
 		}
-		out.Failures = append(out.Failures, keys.Failed{Name: name, Reason: say(h.locale(c), no.Message)})
+		if line.Problem == "" {
+			done++
+		} else {
+			out.Failures = append(out.Failures, keys.Failed{Name: line.Name, Reason: line.Problem})
+		}
 	}
 	out.Title = l.BulkDone(int64(done), int64(len(refs)))
 	return h.bulkDone(c, out)
 }
 
-// bulkKeys are the ids that the form names, or every key that its filters match.
-func (h *Handlers) bulkKeys(c *fiber.Ctx) (ids []string, total int, err error) {
+// bulkKeys are the ids that the form names, or every key that its filters match; countOnly leaves the latter out.
+func (h *Handlers) bulkKeys(c *fiber.Ctx, countOnly bool) (ids []string, total int, err error) {
 	if c.FormValue("all_matching") != "true" {
 		for _, id := range formList(c, "keys") {
 			if id != "" && len(ids) <= bulkMost {
@@ -75,7 +90,7 @@ func (h *Handlers) bulkKeys(c *fiber.Ctx) (ids []string, total int, err error) {
 		return ids, len(ids), nil
 	}
 	q := listState{
-		q: c.FormValue("q"), status: c.FormValue("status"), team: c.FormValue("team_id"), sort: "-last_used", size: 100,
+		q: c.FormValue("q"), status: c.FormValue("status"), team: c.FormValue("team_id"), sort: "created_at", size: 100,
 	}.query()
 	for q.Page = 1; ; q.Page++ {
 		page, err := h.Keys.List(c.UserContext(), web.Actor(c), q)
@@ -85,30 +100,38 @@ func (h *Handlers) bulkKeys(c *fiber.Ctx) (ids []string, total int, err error) {
 		for i := range page.Items {
 			ids = append(ids, page.Items[i].Key.ID)
 		}
-		if len(page.Items) == 0 || len(ids) >= page.Total || page.Total > bulkMost {
+		if countOnly || len(page.Items) == 0 || len(ids) >= page.Total || page.Total > bulkMost {
 			return ids, page.Total, nil
 		}
 	}
 }
 
-func (h *Handlers) bulkOne(c *fiber.Ctx, action, id string, until control.Opt[string]) (name string, err error) {
-	ctx, actor, ref := c.UserContext(), web.Actor(c), control.ByID(id)
-	v, err := h.Keys.Info(ctx, actor, ref)
+// bulkOne does the act to one key.
+func (h *Handlers) bulkOne(ctx context.Context, who access.Actor, l i18n.Locale, action, id string, until control.Opt[string]) (models.JobLine, error) {
+	name, ref := id, control.ByID(id)
+	v, err := h.Keys.Info(ctx, who, ref)
+	if err == nil {
+		name = keyName(&v.Key)
+		switch action {
+		case actBlock:
+			_, err = h.Keys.Block(ctx, who, ref, "")
+		case actExtend:
+			in := control.KeyUpdate{Key: ref}
+			in.Duration = until
+			_, err = h.Keys.Update(ctx, who, in)
+		case actDelete:
+			_, err = h.Keys.Delete(ctx, who, []string{ref})
+		}
+	}
+	line := models.JobLine{Name: name}
 	if err != nil {
-		return id, err
+		var ours bool
+		if line.Problem, ours = refusedLine(l, err); !ours {
+			return line, err
+		}
 	}
-	name = keyName(&v.Key)
-	switch action {
-	case "block":
-		_, err = h.Keys.Block(ctx, actor, ref, "")
-	case "extend":
-		in := control.KeyUpdate{Key: ref}
-		in.Duration = until
-		_, err = h.Keys.Update(ctx, actor, in)
-	case "delete":
-		_, err = h.Keys.Delete(ctx, actor, []string{ref})
-	}
-	return name, err
+	line.Cells = []string{id, name, line.Problem}
+	return line, nil
 }
 
 func (h *Handlers) askBulk(c *fiber.Ctx, l i18n.Locale, action string, n int) error {
@@ -118,9 +141,9 @@ func (h *Handlers) askBulk(c *fiber.Ctx, l i18n.Locale, action string, n int) er
 	}
 	v := keys.Bulk{Page: !web.IsPartial(c), Action: h.url("/ui/keys/bulk"), Back: h.url("/ui/keys")}
 	switch action {
-	case "block":
+	case actBlock:
 		v.Title, v.Text, v.Button, v.Danger = l.BulkBlockTitle(int64(n)), l.BlockLead(), l.Block(), true
-	case "delete":
+	case actDelete:
 		v.Title, v.Text, v.Button, v.Danger = l.BulkDeleteTitle(int64(n)), l.DeleteLead(), l.Delete(), true
 	default:
 		v.Title, v.Button = l.BulkExtendTitle(int64(n)), l.Extend()

@@ -3,6 +3,7 @@ package portal_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -62,6 +63,21 @@ func (fakeSealer) Seal(_ string, plain []byte) (string, error) {
 	return "sealed:" + fmt.Sprint(len(plain)), nil
 }
 func (fakeSealer) Open(string, string) ([]byte, error) { return []byte("{}"), nil }
+
+// boundSealer opens what it sealed for the same place.
+type boundSealer struct{}
+
+func (boundSealer) Seal(place string, plain []byte) (string, error) {
+	return place + "\n" + base64.StdEncoding.EncodeToString(plain), nil
+}
+
+func (boundSealer) Open(place, sealed string) ([]byte, error) {
+	code, ok := strings.CutPrefix(sealed, place+"\n")
+	if !ok {
+		return nil, errors.New("sealed for another place")
+	}
+	return base64.StdEncoding.DecodeString(code)
+}
 
 // catalog admits by name; an empty list admits everything.
 type catalog struct{ list []*models.Deployment }
@@ -142,7 +158,7 @@ func newRig(t *testing.T, adjust ...func(*rig)) *rig {
 	}
 	log := slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	r.services = control.New(control.Deps{
-		Store: db, Ring: fakeRing{}, Ledger: fakeLedger{}, Sealer: fakeSealer{}, Models: r.catalog, Hasher: hasher,
+		Store: db, Ring: fakeRing{}, Ledger: fakeLedger{}, Sealer: fakeSealer{}, JobSealer: boundSealer{}, Models: r.catalog, Hasher: hasher,
 		Policy: func() *control.Policy { return &r.policy }, Now: clock, Log: log,
 	})
 	ip := func(*fiber.Ctx) string { return "203.0.113.9" }

@@ -110,6 +110,11 @@ func (h *Handlers) pages() []page {
 		get("/ui/users/:id/delete", access.UserDelete, h.userDeleteForm),
 		post("/ui/users/:id/delete", access.UserDelete, h.userDelete),
 
+		// Work on many rows, which only its own person sees.
+		get("/ui/jobs/:id", access.UserRoles, h.jobPage),
+		get("/ui/jobs/:id/result.csv", access.UserRoles, h.jobResult),
+		post("/ui/jobs/:id/cancel", access.UserRoles, h.jobCancel),
+
 		// Usage and single requests.
 		get("/ui/usage", access.SpendRead, h.usagePage),
 		get("/ui/usage.csv", access.SpendRead, h.usageExport),

@@ -71,7 +71,7 @@ func TestUsageTellsTheTruth(t *testing.T) {
 		has(t, b.get(path).page(200), want)
 	}
 	part := b.part("/ui/usage?range=7d&measure=requests").page(200)
-	if part.Find("#usage").Length() != 1 || part.Find("h1").Length() != 0 || !strings.Contains(part.Find("#usage-export").AttrOr("href", ""), "range=7d") {
+	if part.Find("#usage").Length() != 1 || part.Find("h1").Length() != 0 || !strings.Contains(part.Find("#export").AttrOr("href", ""), "range=7d") {
 		t.Error("the part is not the body with its own export link")
 	}
 	if n := b.get("/ui/usage?range=90d").page(200).Find("#usage-chart table tbody tr").Length(); n < 12 || n > 14 {

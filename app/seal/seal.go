@@ -26,6 +26,7 @@ const (
 	ResponseID       Purpose = "gatehouse/response-id"
 	MailContent      Purpose = "gatehouse/mail"
 	SecondFactor     Purpose = "gatehouse/second-factor"
+	JobResult        Purpose = "gatehouse/job-result"
 )
 
 const version = "v1"

@@ -1,5 +1,6 @@
 // Copying. "Copied" is said only when it worked; else the text is selected and the person is told which keys to press.
-import { $, on, el, say } from './dom.js';
+import { $, on, el, say, words, counted } from './dom.js';
+import { toast } from './overlay.js';
 
 async function write(text, near) {
   if (window.isSecureContext && navigator.clipboard) {
@@ -52,7 +53,42 @@ function codeText(block, panel) {
 
 const shown = (block) => [...block.querySelectorAll('pre')].find((p) => p.offsetParent);
 
+// save hands a file made here to the browser's downloads.
+function save(parts, name) {
+  const url = URL.createObjectURL(new Blob(parts, { type: 'application/octet-stream' }));
+  el('a', { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}
+
+// An export says how much of it has come, and whether it is whole.
+async function download(link) {
+  const was = [...link.childNodes];
+  const { export: going, exported } = link.dataset;
+  const parts = [];
+  let size = 0;
+  const much = () => `${(size / 1e6).toFixed(1)} MB`;
+  link.setAttribute('aria-busy', 'true');
+  try {
+    const res = await fetch(link.href);
+    const name = /="(.+)"/.exec(res.headers.get('content-disposition') || '');
+    if (!res.ok || !name) { location = link.href; return; } // the browser shows why
+    for (const from = res.body.getReader(); ;) {
+      const { done, value } = await from.read();
+      if (done) break;
+      parts.push(value);
+      size += value.length;
+      link.textContent = counted(going, much());
+    }
+    save(parts, decodeURIComponent(name[1]));
+    toast(counted(exported, much()));
+  } catch { toast(words().failed, true); } finally {
+    link.removeAttribute('aria-busy');
+    link.replaceChildren(...was);
+  }
+}
+
 export function copying() {
+  on('click', '[data-export]', (e, a) => { e.preventDefault(); if (!a.ariaBusy) download(a); });
   on('click', '[data-copy]', (e, b) => copy(b, b.dataset.copy, b.parentNode.querySelector('input')));
   on('click', '[data-copy-input]', (e, b) => { const i = document.getElementById(b.dataset.copyInput); copy(b, i.value, i); });
   on('click', '[data-copy-from]', (e, b) => { const p = document.getElementById(b.dataset.copyFrom); copy(b, p.textContent, p); });
@@ -63,9 +99,7 @@ export function copying() {
   });
   on('click', '[data-download]', (e, b) => {
     const block = document.getElementById(b.dataset.download);
-    const url = URL.createObjectURL(new Blob([codeText(block, $('[data-file]', block)) + '\n'], { type: 'application/octet-stream' }));
-    el('a', { href: url, download: 'gatehouse.env' }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 1000);
+    save([codeText(block, $('[data-file]', block)) + '\n'], 'gatehouse.env');
     b.closest('[data-guard]')?.setAttribute('data-safe', '');
   });
   on('focusin', '[data-select-all]', (e, i) => setTimeout(() => i.select(), 0));

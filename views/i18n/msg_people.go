@@ -208,10 +208,6 @@ func (l Lang) ImportedUsers(n int64) string {
 	return l.count(n, "%s user invited.", "%s users invited.", "已邀请 %s 位用户。")
 }
 
-func (l Lang) ImportResultText() string {
-	return l.pick("The file holds one link for each person. It can be downloaded only now.", "文件中每人一个链接，只能现在下载。")
-}
-func (l Lang) DownloadLinks() string { return l.pick("Download links", "下载链接") }
 func (l Lang) ErrRow(line int64, field, problem string) string {
 	return l.fill("row %s, %s: %s", "第 %s 行，%s：%s", l.Number(line), field, problem)
 }

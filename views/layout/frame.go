@@ -31,6 +31,7 @@ type Frame struct {
 	// SessionEnds is when the session ends, RFC 3339; "" shows no warning before it.
 	SessionEnds string
 	Shortcuts   bool     // single-key shortcuts are on for this person
+	Reload      int      // seconds after which the page loads itself again where scripts are off; 0 = never
 	Scripts     []string // further scripts of this page: Assets.Live, Assets.Playground
 }
 
