@@ -8,6 +8,7 @@ import (
 	"gatehouse/models"
 	"gatehouse/proxy/keyring"
 	"gatehouse/proxy/policy"
+	"gatehouse/proxy/price"
 	"gatehouse/proxy/provider"
 	"gatehouse/proxy/route"
 	"gatehouse/proxy/spend"
@@ -170,8 +171,19 @@ func (c *call) room() func(*models.Deployment) bool {
 	}
 }
 
+// window is what a deployment's model takes at most, in tokens; 0: not known.
 func (p *Plane) window(d *models.Deployment) int64 {
-	if raw, ok := d.Info["max_input_tokens"]; ok && raw != nil {
+	return p.most(d, "max_input_tokens", func(i price.Info) int64 { return i.MaxInputTokens })
+}
+
+// longest is what it writes at most, in tokens; 0: not known.
+func (p *Plane) longest(d *models.Deployment) int64 {
+	return p.most(d, "max_output_tokens", func(i price.Info) int64 { return i.MaxOutputTokens })
+}
+
+// most is a bound of a deployment's model: what its model_info says under that name, else what the price list says.
+func (p *Plane) most(d *models.Deployment, name string, listed func(price.Info) int64) int64 {
+	if raw, ok := d.Info[name]; ok && raw != nil {
 		if n, ok := wire.Int([]byte(fmt.Sprint(raw))); ok {
 			return n
 		}
@@ -181,7 +193,7 @@ func (p *Plane) window(d *models.Deployment) int64 {
 		model = d.BaseModel
 	}
 	info, _ := p.Prices.Info(d.Provider, model)
-	return info.MaxInputTokens
+	return listed(info)
 }
 
 // ended is the failure of a call that was ended from outside.

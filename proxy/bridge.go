@@ -63,6 +63,7 @@ func (c *call) toChat(t *provider.Target) (bridge, error) {
 		foreign := !c.speaks(t, provider.Chat)
 		return &anthropic.ToChat{
 			ID: c.id, InputTokens: c.inTok, KeepThinking: t.KeepThinking || foreign, KeepMarks: t.KeepMarks || foreign,
+			MaxOutput: c.p.longest(t.Deployment),
 		}, nil
 	case provider.Responses:
 		return &responses.ToChat{
@@ -83,7 +84,9 @@ func (c *call) fromChat(t *provider.Target) (bridge, provider.Op, error) {
 	policy := chat.Policy{Drop: c.dropsParams(), Allowed: slices.Concat(c.allowed, t.Allowed)}
 	switch c.sent.wire {
 	case provider.Anthropic:
-		return &anthropic.FromChat{Now: c.p.Now, ID: c.id, DropParams: policy.Drop, Allowed: policy.Allowed}, provider.Messages, nil
+		return &anthropic.FromChat{
+			Now: c.p.Now, ID: c.id, DropParams: policy.Drop, Allowed: policy.Allowed, MaxOutput: c.p.longest(t.Deployment),
+		}, provider.Messages, nil
 	case provider.Gemini:
 		policy.Provider = "Gemini"
 		op := provider.Generate

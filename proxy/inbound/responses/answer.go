@@ -53,7 +53,7 @@ func (t *ToChat) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 		name, _ := wire.String(wire.Lookup(call, "function", "name"))
 		arguments, _ := wire.String(wire.Lookup(call, "function", "arguments"))
 		callID, _ := wire.String(wire.Lookup(call, "id"))
-		items = append(items, function(t.id("fc", len(items)), "completed", callID, name, arguments))
+		items = append(items, t.called(len(items), "completed", callID, name, arguments))
 	})
 	usage := a.Usage()
 	status, details := ended(finish)

@@ -11,7 +11,7 @@ import (
 var errEvent = errors.New("the provider sent an event that is not JSON")
 
 // Filter turns chunks into the events of a response for next.
-func (t *ToChat) Filter(next stream.Filter) stream.Filter { return &events{t: t, next: next, tool: -1} }
+func (t *ToChat) Filter(next stream.Filter) stream.Filter { return &events{t: t, next: next} }
 
 // events is the filter of ToChat. One output item is open at a time.
 type events struct {
@@ -26,9 +26,10 @@ type events struct {
 	open   string   // kind of the open item: "message", "function_call", "reasoning" or "" for none
 	text   []byte   // of the open item, decoded
 	blocks [][]byte // thinking blocks of the open item
-	callID string
-	name   string
-	tool   int64 // OpenAI's index of the tool call under way
+	calls  []*toolCall
+	opened int                                // how many of the calls have had an item opened: the last of these may be open still
+	held   []func(out []byte) ([]byte, error) // what came while a call was not whole
+	ending bool
 	finish string
 	ended  bool
 }
@@ -80,6 +81,11 @@ func (e *events) Event(ev stream.Event, out []byte) ([]byte, error) {
 // grow takes what one choice adds.
 func (e *events) grow(d wire.Delta, out []byte) ([]byte, error) {
 	var err error
+	if (d.Thought != nil || d.Blocks != nil || d.Text != nil) && !e.ending && e.calling() {
+		said := wire.Delta{Thought: bytes.Clone(d.Thought), Blocks: bytes.Clone(d.Blocks), Text: bytes.Clone(d.Text)}
+		e.held = append(e.held, func(out []byte) ([]byte, error) { return e.grow(said, out) })
+		d.Thought, d.Blocks, d.Text = nil, nil, nil // an item that is closed cannot be gone on with
+	}
 	if d.Thought != nil {
 		if out, err = e.begin("reasoning", out); err == nil {
 			out, err = e.delta("response.reasoning_summary_text.delta", "summary_index", d.Thought, out)
@@ -146,6 +152,9 @@ func (e *events) part(name string) *wire.Builder {
 
 func (e *events) itemID() string {
 	prefix := map[string]string{"message": "msg", "function_call": "fc", "reasoning": "rs"}[e.open]
+	if e.open == "function_call" && e.t.customs[e.current().name] {
+		prefix = "ctc"
+	}
 	return e.t.id(prefix, len(e.done))
 }
 
@@ -159,7 +168,7 @@ func (e *events) item(status string) []byte {
 		}
 		return message(id, status, textPart(string(e.text)))
 	case "function_call":
-		return function(id, status, e.callID, e.name, string(e.text))
+		return e.t.called(len(e.done), status, e.current().id, e.current().name, string(e.text))
 	}
 	var blocks []byte
 	if len(e.blocks) > 0 {
@@ -214,32 +223,6 @@ func (e *events) delta(name, index string, raw, out []byte) ([]byte, error) {
 	return e.pass(name, o, out)
 }
 
-// tools passes tool calls on: a new index opens an item, arguments grow it.
-func (e *events) tools(raw, out []byte) ([]byte, error) {
-	var err error
-	wire.EachElement(raw, func(call []byte) {
-		if err != nil {
-			return
-		}
-		index, _ := wire.Int(wire.Lookup(call, "index"))
-		if e.open != "function_call" || index != e.tool {
-			if out, err = e.finishItem(out); err != nil {
-				return
-			}
-			e.tool = index
-			e.callID, _ = wire.String(wire.Lookup(call, "id"))
-			e.name, _ = wire.String(wire.Lookup(call, "function", "name"))
-			if out, err = e.begin("function_call", out); err != nil {
-				return
-			}
-		}
-		if arguments := wire.Lookup(call, "function", "arguments"); len(arguments) > len(`""`) {
-			out, err = e.delta("response.function_call_arguments.delta", "", arguments, out)
-		}
-	})
-	return out, err
-}
-
 // finishItem closes the open item.
 func (e *events) finishItem(out []byte) ([]byte, error) {
 	if e.open == "" {
@@ -263,7 +246,7 @@ func (e *events) finishItem(out []byte) ([]byte, error) {
 		send("response.output_text.done", "content_index", func(o *wire.Builder) { o.Text("text", text); o.Raw("logprobs", []byte("[]")) })
 		send("response.content_part.done", "content_index", func(o *wire.Builder) { o.Raw("part", textPart(text)) })
 	case "function_call":
-		send("response.function_call_arguments.done", "", func(o *wire.Builder) { o.Text("arguments", text); o.Text("name", e.name) })
+		out, err = e.finishCall(out)
 	case "reasoning":
 		send("response.reasoning_summary_text.done", "summary_index", func(o *wire.Builder) { o.Text("text", text) })
 		send("response.reasoning_summary_part.done", "summary_index", func(o *wire.Builder) { o.Raw("part", summary(text)) })
@@ -290,7 +273,11 @@ func (e *events) close(out []byte) ([]byte, error) {
 		return out, nil
 	}
 	e.ended = true
-	out, err := e.finishItem(out)
+	out, err := e.rest(out)
+	if err != nil {
+		return out, err
+	}
+	out, err = e.finishItem(out)
 	if err != nil {
 		return out, err
 	}

@@ -22,7 +22,8 @@ type ToChat struct {
 	// KeepThinking sends earlier reasoning along in the messages.
 	KeepThinking bool
 
-	echo map[string][]byte // what the response repeats of its request
+	echo    map[string][]byte // what the response repeats of its request
+	customs map[string]bool   // names of the tools that take text
 }
 
 // echoed are the fields of a request that its response repeats.
@@ -51,7 +52,7 @@ func (t *ToChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, error)
 			input = raw
 		case "max_output_tokens":
 			o.Raw("max_tokens", raw)
-		case "temperature", "top_p", "parallel_tool_calls", "user", "stream", "service_tier", "safety_identifier", "prompt_cache_key", "seed", "stop":
+		case "temperature", "top_p", "user", "stream", "service_tier", "seed", "stop":
 			o.Raw(name, raw)
 		case "top_logprobs":
 			o.Raw("logprobs", []byte("true"))
@@ -60,15 +61,19 @@ func (t *ToChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, error)
 			o.Raw("reasoning_effort", scalar(wire.Lookup(raw, "effort")))
 		case "text":
 			o.Raw("response_format", format(wire.Lookup(raw, "format")))
-			o.Raw("verbosity", scalar(wire.Lookup(raw, "verbosity")))
 		case "tools":
 			tools, err := t.tools(raw)
 			if err != nil {
 				return dst, err
 			}
-			o.Raw("tools", tools)
-		case "tool_choice":
-			o.Raw("tool_choice", choice(raw))
+			if o.Raw("tools", tools); tools != nil { // what is said about no tools is refused by most
+				if i := in.Find("tool_choice"); i >= 0 && !in.Dropped(i) && !wire.Null(in.Raw(i)) {
+					o.Raw("tool_choice", choice(in.Raw(i)))
+				}
+				if i := in.Find("parallel_tool_calls"); i >= 0 && !in.Dropped(i) && !wire.Null(in.Raw(i)) {
+					o.Raw("parallel_tool_calls", in.Raw(i))
+				}
+			}
 		case "previous_response_id", "conversation", "prompt":
 			// What they name is kept by a provider; this one keeps nothing.
 			return dst, &provider.UnsupportedParam{Name: name, Provider: "The provider of this model"}
@@ -116,6 +121,10 @@ func (t *ToChat) tools(raw []byte) ([]byte, error) {
 	var err error
 	wire.EachElement(raw, func(e []byte) {
 		kind, _ := wire.String(wire.Lookup(e, "type"))
+		if kind == "custom" {
+			items = append(items, t.custom(e))
+			return
+		}
 		if kind != "function" {
 			if !t.DropParams && err == nil {
 				err = &provider.UnsupportedParam{Name: "tools[].type=" + kind, Provider: "The provider of this model"}
@@ -142,7 +151,7 @@ func choice(raw []byte) []byte {
 	}
 	kind, _ := wire.String(wire.Lookup(raw, "type"))
 	switch kind {
-	case "function":
+	case "function", "custom":
 		var fn, o wire.Builder
 		fn.Raw("name", wire.Lookup(raw, "name"))
 		o.Text("type", "function")
@@ -245,17 +254,21 @@ func (c *turns) item(item []byte, at int) error {
 	switch kind {
 	case "", "message":
 		return c.message(item, at)
-	case "function_call":
+	case "function_call", "custom_tool_call":
 		c.said.open = true
 		var fn, call wire.Builder
 		fn.Raw("name", wire.Lookup(item, "name"))
-		fn.RawOr("arguments", scalar(wire.Lookup(item, "arguments")), `"{}"`)
+		if kind == "custom_tool_call" {
+			fn.Raw("arguments", customArguments(wire.Lookup(item, "input")))
+		} else {
+			fn.RawOr("arguments", scalar(wire.Lookup(item, "arguments")), `"{}"`)
+		}
 		call.Raw("id", wire.Lookup(item, "call_id"))
 		call.Text("type", "function")
 		call.Raw("function", fn.Bytes())
 		c.said.calls = append(c.said.calls, call.Bytes())
 		return nil
-	case "function_call_output":
+	case "function_call_output", "custom_tool_call_output":
 		c.close()
 		content, err := output(wire.Lookup(item, "output"), at)
 		if err != nil {

@@ -94,7 +94,11 @@ func TestFromChatRequest(t *testing.T) {
 			`{` + hi + `,"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"properties":{}}}},{"type":"web_search_20250305","name":"web_search"}],"tool_choice":"required","parallel_tool_calls":false}`,
 			`{` + user + `,"max_tokens":4096,"tools":[{"name":"f","description":"d","input_schema":{"properties":{},"type":"object"}},{"type":"web_search_20250305","name":"web_search"}],"tool_choice":{"type":"any","disable_parallel_tool_use":true}}`,
 		},
-		"one tool": {`{` + hi + `,"tool_choice":{"type":"function","function":{"name":"f"}}}`, `{` + user + `,"max_tokens":4096,"tool_choice":{"type":"tool","name":"f"}}`},
+		"one tool": {
+			`{` + hi + `,"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":{"type":"function","function":{"name":"f"}}}`,
+			`{` + user + `,"max_tokens":4096,"tools":[{"name":"f","input_schema":{"type":"object","properties":{}}}],"tool_choice":{"type":"tool","name":"f"}}`,
+		},
+		"a choice without tools": {`{` + hi + `,"tool_choice":"auto","parallel_tool_calls":false}`, `{` + user + `,"max_tokens":4096}`},
 		"system": {
 			`{"messages":[{"role":"system","content":"a"},{"role":"developer","content":[{"type":"text","text":"b","cache_control":{"type":"ephemeral"}}]},{"role":"user","content":"hi"}]}`,
 			`{"system":[{"type":"text","text":"a"},{"type":"text","text":"b","cache_control":{"type":"ephemeral"}}],` + user + `,"max_tokens":4096}`,

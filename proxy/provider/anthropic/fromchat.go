@@ -18,6 +18,7 @@ type FromChat struct {
 	ID         string // of the call
 	DropParams bool
 	Allowed    []string
+	MaxOutput  int64 // what the model writes at most, sent where the client names no cap; 0: not known
 
 	jsonTool bool // the answer comes as the arguments of a tool, for response_format
 	unsigned bool // the tool calls now being answered came without the thinking before them
@@ -93,7 +94,9 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 			o.Raw(name, raw) // stream and whatever the API will learn
 		}
 	}
-	choice = toolChoice(choice, parallel)
+	if choice = toolChoice(choice, parallel); len(tools) == 0 {
+		choice = nil // the API refuses a choice among no tools
+	}
 	budget := f.output(&o, in, model, limit)
 	if form != nil {
 		tools, choice = withAnswer(tools, form, choice, budget > 0)
@@ -101,7 +104,10 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 	}
 	o.Raw("tool_choice", choice)
 	if limit == nil {
-		limit = strconv.AppendInt(nil, DefaultMaxTokens+budget, 10)
+		if f.MaxOutput <= budget {
+			f.MaxOutput = DefaultMaxTokens + budget
+		}
+		limit = strconv.AppendInt(nil, f.MaxOutput, 10)
 	}
 	o.Raw("max_tokens", limit)
 	return append(dst, o.Bytes()...), nil
@@ -228,14 +234,11 @@ func schema(raw []byte) []byte {
 	if !wire.IsObject(raw) {
 		return []byte(`{"type":"object","properties":{}}`)
 	}
-	if wire.Lookup(raw, "type") != nil {
-		return raw
-	}
 	var o wire.Object
-	if o.Parse(raw) != nil {
+	if wire.StringIs(wire.Lookup(raw, "type"), "object") || o.Parse(raw) != nil {
 		return raw
 	}
-	o.Add("type", []byte(`"object"`))
+	o.Set("type", []byte(`"object"`))
 	return o.Append(nil)
 }
 

@@ -199,6 +199,9 @@ func (c *chunks) Event(ev stream.Event, out []byte) ([]byte, error) {
 
 func (c *chunks) start(message []byte) {
 	c.model = bytes.Clone(wire.Lookup(message, "model"))
+	if id, _ := wire.String(wire.Lookup(message, "id")); id != "" {
+		c.id = "chatcmpl-" + id
+	}
 	c.usage.Merge(wire.ReadAnthropicUsage(wire.Lookup(message, "usage")))
 	c.State().Usage = c.usage
 	if tier, ok := wire.String(wire.Lookup(message, "usage", "service_tier")); ok {

@@ -2,6 +2,7 @@ package anthropic
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -59,7 +60,9 @@ func (f *FromChat) turns(raw []byte) (system, messages []byte, err error) {
 			err = badMessage(at, fmt.Sprintf("has the role %q", role))
 			return
 		}
-		blocks = cached(blocks, cache)
+		if blocks = cached(blocks, cache); len(blocks) == 0 {
+			return // nothing but empty text, which the API refuses
+		}
 		if last := len(out) - 1; last >= 0 && out[last].role == role {
 			out[last].blocks = append(out[last].blocks, blocks...)
 			return
@@ -75,10 +78,8 @@ func (f *FromChat) turns(raw []byte) (system, messages []byte, err error) {
 	f.unsigned = unsigned(out)
 	var items [][]byte
 	for _, t := range out {
-		if len(t.blocks) == 0 {
-			continue // nothing but empty text, which the API refuses
-		}
 		slices.SortStableFunc(t.blocks, func(a, b []byte) int { return order(a) - order(b) })
+		t.blocks = answeredOnce(t.blocks)
 		var o wire.Builder
 		o.Text("role", t.role)
 		o.Raw("content", wire.List(t.blocks))
@@ -103,6 +104,19 @@ func unsigned(turns []turn) bool {
 }
 
 func isResult(block []byte) bool { return bytes.HasPrefix(block, []byte(`{"type":"tool_result"`)) }
+
+// answeredOnce leaves one result for each call of a tool: the last, where a client has sent several. The API takes no more.
+func answeredOnce(blocks [][]byte) [][]byte {
+	id := func(b []byte) string { return string(wire.Lookup(b, "tool_use_id")) }
+	out := blocks[:0]
+	for i, b := range blocks {
+		if isResult(b) && slices.ContainsFunc(blocks[i+1:], func(later []byte) bool { return isResult(later) && id(later) == id(b) }) {
+			continue
+		}
+		out = append(out, b)
+	}
+	return out
+}
 
 // order puts tool results before anything else.
 func order(block []byte) int {
@@ -189,19 +203,7 @@ func (f *FromChat) partOf(part []byte, at int) ([]byte, error) {
 		url, _ := wire.String(raw)
 		return media("image", url, cache), nil
 	case "file":
-		file := wire.Lookup(part, "file")
-		if data, _ := wire.String(wire.Lookup(file, "file_data")); data != "" {
-			return media("document", data, cache), nil
-		}
-		if id := wire.Lookup(file, "file_id"); id != nil {
-			var source, o wire.Builder
-			source.Text("type", "file")
-			source.Raw("file_id", id)
-			o.Text("type", "document")
-			o.Raw("source", source.Bytes())
-			return o.Bytes(), nil
-		}
-		return nil, badMessage(at, "has a file without data or id")
+		return document(wire.Lookup(part, "file"), cache, at)
 	case "input_audio":
 		return nil, f.unsupported("input_audio", part)
 	case "":
@@ -230,11 +232,60 @@ func media(kind, url string, cache []byte) []byte {
 	return o.Bytes()
 }
 
+// document makes a document of a file: of its data, of the address or of the id that stands in for them.
+func document(file, cache []byte, at int) ([]byte, error) {
+	data, _ := wire.String(wire.Lookup(file, "file_data"))
+	id, _ := wire.String(wire.Lookup(file, "file_id"))
+	switch {
+	case strings.HasPrefix(data, "data:text/"): // base64 is for PDFs alone there
+		head, packed, _ := strings.Cut(data, ",")
+		text, err := base64.StdEncoding.DecodeString(packed)
+		if err != nil || !strings.HasSuffix(head, ";base64") || wire.Text(text) != nil {
+			return nil, badMessage(at, "has a text file whose file_data is no base64 of text")
+		}
+		var source, o wire.Builder
+		source.Text("type", "text")
+		source.Text("media_type", "text/plain")
+		source.Text("data", string(text))
+		return titled(&o, source.Bytes(), file, cache), nil
+	case data != "" && !strings.Contains(data, ":"): // base64 alone
+		return media("document", "data:application/pdf;base64,"+data, cache), nil
+	case data != "":
+		return media("document", data, cache), nil
+	case strings.HasPrefix(id, "https://"), strings.HasPrefix(id, "http://"): // LiteLLM takes addresses here
+		return media("document", id, cache), nil
+	case id != "":
+		var source, o wire.Builder
+		source.Text("type", "file")
+		source.Text("file_id", id)
+		return titled(&o, source.Bytes(), nil, cache), nil
+	}
+	return nil, badMessage(at, "has a file without data or id")
+}
+
+// titled ends a document.
+func titled(o *wire.Builder, source, file, cache []byte) []byte {
+	o.Text("type", "document")
+	o.Raw("source", source)
+	if name := wire.Lookup(file, "filename"); !wire.Null(name) {
+		o.Raw("title", name)
+	}
+	if !wire.Null(cache) {
+		o.Raw("cache_control", cache)
+	}
+	return o.Bytes()
+}
+
 // spoken is an assistant's turn: thinking first, then text, then the tools it called.
 func (f *FromChat) spoken(m, content []byte, at int) ([][]byte, error) {
 	var blocks [][]byte
 	if thinking := wire.Lookup(m, "thinking_blocks"); wire.IsArray(thinking) {
-		wire.EachElement(thinking, func(b []byte) { blocks = append(blocks, b) })
+		wire.EachElement(thinking, func(b []byte) {
+			if sign := wire.Lookup(b, "signature"); sign != nil && len(sign) <= len(`""`) {
+				return // another provider's: only what Anthropic has signed may come back to it
+			}
+			blocks = append(blocks, b)
+		})
 	}
 	said, err := f.parts(content, at)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"gatehouse/proxy/wire"
@@ -20,11 +21,14 @@ type ToChat struct {
 	// exact thinking budget.
 	KeepMarks bool
 
+	// MaxOutput is what the model writes at most; 0: not known. The API requires a cap, so agents name one whatever the model.
+	MaxOutput int64
+
 	names map[string]string // tool names that had to be cut, to what the client calls them
 }
 
 // Request appends the chat request for a Messages request. Errors: *wire.BadField.
-func (t *ToChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, error) {
+func (t *ToChat) Request(dst []byte, in *wire.Request, model string) ([]byte, error) {
 	var o wire.Builder
 	var system, messages, choice, tools, effort []byte
 	for i := range in.Len() {
@@ -39,7 +43,17 @@ func (t *ToChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, error)
 			messages = raw
 		case "stop_sequences":
 			o.Raw("stop", raw)
-		case "max_tokens", "temperature", "top_p", "stream", "service_tier":
+		case "max_tokens":
+			if n, ok := wire.Int(raw); ok && t.MaxOutput > 0 && n > t.MaxOutput {
+				raw = strconv.AppendInt(nil, t.MaxOutput, 10)
+			}
+			o.Raw(name, raw)
+		case "service_tier":
+			if wire.StringIs(raw, "standard_only") {
+				raw = []byte(`"default"`)
+			}
+			o.Raw(name, raw)
+		case "temperature", "top_p", "stream":
 			o.Raw(name, raw)
 		case "metadata":
 			if id, ok := wire.String(wire.Lookup(raw, "user_id")); ok && id != "" {
@@ -49,6 +63,10 @@ func (t *ToChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, error)
 			tools = t.tools(raw)
 		case "tool_choice":
 			choice = raw
+		case "top_k":
+			if t.KeepMarks {
+				o.Raw(name, raw)
+			}
 		case "thinking":
 			if word := budgetWord(raw); word != nil {
 				effort = word // an exact budget says more than a word
@@ -74,12 +92,20 @@ func (t *ToChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, error)
 	if err != nil {
 		return dst, err
 	}
-	o.Raw("reasoning_effort", effort)
+	if !plain(model) {
+		o.Raw("reasoning_effort", effort)
+	}
 	o.Raw("messages", out)
 	if o.Raw("tools", tools); len(tools) > 0 { // the choice among tools that are all Anthropic's own is none
 		t.choice(&o, choice)
 	}
 	return append(dst, o.Bytes()...), nil
+}
+
+// plain knows the models of OpenAI's wire that do not think and refuse to be told how much: agents ask every model to.
+func plain(model string) bool {
+	name := model[strings.LastIndexByte(model, '/')+1:]
+	return strings.HasPrefix(name, "gpt-4") || strings.HasPrefix(name, "gpt-3.5") || strings.HasPrefix(name, "chatgpt-")
 }
 
 // longestUser is what OpenAI takes as the end user's name; agents send longer ones.
@@ -118,77 +144,6 @@ func budgetWord(raw []byte) []byte {
 		return []byte(`"low"`)
 	}
 	return []byte(`"minimal"`)
-}
-
-const longestName = 64
-
-// toolName is a tool's name as OpenAI takes it: one that is too long is cut, and mapped back in the answer.
-func (t *ToChat) toolName(name string) string {
-	if len(name) <= longestName {
-		return name
-	}
-	sum := sha256.Sum256([]byte(name))
-	short := name[:55] + "_" + hex.EncodeToString(sum[:4])
-	if t.names == nil {
-		t.names = map[string]string{}
-	}
-	t.names[short] = name
-	return short
-}
-
-// original is the inverse of toolName.
-func (t *ToChat) original(name string) string {
-	if long, ok := t.names[name]; ok {
-		return long
-	}
-	return name
-}
-
-func (t *ToChat) tools(raw []byte) []byte {
-	var items [][]byte
-	wire.EachElement(raw, func(e []byte) {
-		if kind, ok := wire.String(wire.Lookup(e, "type")); ok && kind != "custom" {
-			return // a tool that Anthropic itself runs
-		}
-		name, _ := wire.String(wire.Lookup(e, "name"))
-		var fn, tool wire.Builder
-		fn.Text("name", t.toolName(name))
-		if d := wire.Lookup(e, "description"); !wire.Null(d) {
-			fn.Raw("description", d)
-		}
-		fn.Raw("parameters", schema(wire.Lookup(e, "input_schema")))
-		tool.Text("type", "function")
-		tool.Raw("function", fn.Bytes())
-		t.mark(&tool, e)
-		items = append(items, tool.Bytes())
-	})
-	if len(items) == 0 {
-		return nil
-	}
-	return wire.List(items)
-}
-
-func (t *ToChat) choice(o *wire.Builder, raw []byte) {
-	if wire.Null(raw) {
-		return
-	}
-	kind, _ := wire.String(wire.Lookup(raw, "type"))
-	switch kind {
-	case "auto", "none":
-		o.Text("tool_choice", kind)
-	case "any":
-		o.Text("tool_choice", "required")
-	case "tool":
-		name, _ := wire.String(wire.Lookup(raw, "name"))
-		var fn, tool wire.Builder
-		fn.Text("name", t.toolName(name))
-		tool.Text("type", "function")
-		tool.Raw("function", fn.Bytes())
-		o.Raw("tool_choice", tool.Bytes())
-	}
-	if string(wire.Lookup(raw, "disable_parallel_tool_use")) == "true" {
-		o.Raw("parallel_tool_calls", []byte("false"))
-	}
 }
 
 // conversation is the messages of a chat request.
@@ -305,10 +260,13 @@ func (t *ToChat) asked(content []byte, at int) ([][]byte, error) {
 				err = textErr
 			}
 			wire.EachElement(raw, func(part []byte) { // a tool's message holds text alone: what it shows is shown beside it
-				if kind, _ := wire.String(wire.Lookup(part, "type")); kind == "image" || kind == "document" {
-					if p := t.picture(part, kind); p != nil {
-						shown = append(shown, p)
-					}
+				kind, _ := wire.String(wire.Lookup(part, "type"))
+				p, partErr := t.picture(part, kind, at)
+				if err == nil {
+					err = partErr
+				}
+				if p != nil {
+					shown = append(shown, p)
 				}
 			})
 			var o wire.Builder
@@ -326,8 +284,12 @@ func (t *ToChat) asked(content []byte, at int) ([][]byte, error) {
 				cache = wire.Lookup(b, "cache_control")
 			}
 			shown = append(shown, textBlock(wire.Lookup(b, "text"), cache))
-		case "image", "document":
-			if part := t.picture(b, kind); part != nil {
+		default:
+			part, partErr := t.picture(b, kind, at)
+			if err == nil {
+				err = partErr
+			}
+			if part != nil {
 				shown = append(shown, part)
 			}
 		}
@@ -336,39 +298,6 @@ func (t *ToChat) asked(content []byte, at int) ([][]byte, error) {
 		results = append(results, message("user", wire.List(shown)))
 	}
 	return results, err
-}
-
-// picture is an image or a document as a part of a chat message.
-func (t *ToChat) picture(block []byte, kind string) []byte {
-	source := wire.Lookup(block, "source")
-	from, _ := wire.String(wire.Lookup(source, "type"))
-	url := ""
-	switch from {
-	case "base64":
-		mediaType, _ := wire.String(wire.Lookup(source, "media_type"))
-		data, _ := wire.String(wire.Lookup(source, "data"))
-		url = "data:" + mediaType + ";base64," + data
-	case "url":
-		url, _ = wire.String(wire.Lookup(source, "url"))
-	case "text":
-		return textBlock(wire.Lookup(source, "data"), nil)
-	default:
-		return nil
-	}
-	var inner, o wire.Builder
-	if kind == "document" {
-		inner.Text("filename", "document.pdf")
-		inner.Text("file_data", url)
-		o.Text("type", "file")
-		o.Raw("file", inner.Bytes())
-		t.mark(&o, block)
-		return o.Bytes()
-	}
-	inner.Text("url", url)
-	o.Text("type", "image_url")
-	o.Raw("image_url", inner.Bytes())
-	t.mark(&o, block)
-	return o.Bytes()
 }
 
 // answered is an assistant's message.
@@ -466,6 +395,10 @@ func (t *ToChat) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 	if raw := wire.Lookup(said, "content"); len(raw) > len(`""`) && raw[0] == '"' {
 		blocks = append(blocks, textBlock(raw, nil))
 	}
+	refused := false
+	if raw := wire.Lookup(said, "refusal"); len(raw) > len(`""`) && raw[0] == '"' {
+		blocks, refused = append(blocks, textBlock(raw, nil)), true
+	}
 	wire.EachElement(wire.Lookup(said, "tool_calls"), func(call []byte) {
 		name, _ := wire.String(wire.Lookup(call, "function", "name"))
 		arguments, _ := wire.String(wire.Lookup(call, "function", "arguments"))
@@ -482,6 +415,9 @@ func (t *ToChat) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 		blocks, calls = append(blocks, o.Bytes()), true
 	})
 	finish, _ := wire.String(wire.Lookup(choice, "finish_reason"))
+	if refused {
+		finish = "content_filter"
+	}
 	usage := a.Usage()
 	var o wire.Builder
 	o.Text("id", "msg_"+t.ID)

@@ -69,9 +69,9 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 		messages = append(messages, m.Bytes())
 	}
 	o.Raw("messages", wire.List(messages))
-	o.Raw("toolConfig", f.tools(r))
 	id, _ := split(model)
 	more := additional(r, id)
+	o.Raw("toolConfig", f.tools(r, isClaude(id) && claudeThinking(r) != nil))
 	o.Raw("inferenceConfig", inference(r))
 	for _, p := range r.Rest {
 		switch p.Name {
@@ -122,13 +122,9 @@ func additional(r *chat.Request, id string) *wire.Builder {
 		more.Raw("tool_choice", []byte(`{"type":"auto","disable_parallel_tool_use":true}`))
 	}
 	switch {
-	case r.Thinking != nil && isClaude(id):
-		more.Raw("thinking", r.Thinking)
-	case r.Effort == "" || r.Effort == "none":
 	case isClaude(id):
-		if budget := chat.ClaudeBudget(r.Effort, r.MaxTokens); budget > 0 {
-			more.Raw("thinking", fmt.Appendf(nil, `{"type":"enabled","budget_tokens":%d}`, budget))
-		}
+		more.Raw("thinking", claudeThinking(r))
+	case r.Effort == "" || r.Effort == "none":
 	case strings.Contains(id, "amazon.nova"):
 		var c wire.Builder
 		c.Text("type", "enabled")
@@ -138,6 +134,22 @@ func additional(r *chat.Request, id string) *wire.Builder {
 		more.Text("reasoning_effort", r.Effort)
 	}
 	return more
+}
+
+// claudeThinking is what Claude is told about thinking; nil: nothing. A turn that began without thinking cannot be gone on
+// with it: the model wants the thinking before a tool's call back.
+func claudeThinking(r *chat.Request) []byte {
+	if r.Thinking != nil {
+		if budget, _ := wire.Int(wire.Lookup(r.Thinking, "budget_tokens")); budget > 0 && r.Unthought() {
+			return nil
+		}
+		return r.Thinking
+	}
+	budget := chat.ClaudeBudget(r.Effort, r.MaxTokens)
+	if budget == 0 || r.Unthought() {
+		return nil
+	}
+	return fmt.Appendf(nil, `{"type":"enabled","budget_tokens":%d}`, budget)
 }
 
 func textOf(text string) []byte {
@@ -316,7 +328,8 @@ func documentName(name string) string {
 }
 
 // tools is toolConfig; nil without tools. A conversation that has tool calls in it needs one in any case.
-func (f *FromChat) tools(r *chat.Request) []byte {
+// A model that thinks cannot be made to call one.
+func (f *FromChat) tools(r *chat.Request, thinks bool) []byte {
 	var items [][]byte
 	none := r.Choice.Kind == "none"
 	if !none {
@@ -341,6 +354,7 @@ func (f *FromChat) tools(r *chat.Request) []byte {
 	var o, choice wire.Builder
 	o.Raw("tools", wire.List(items))
 	switch {
+	case f.jsonTool && thinks:
 	case f.jsonTool && (len(r.Tools) == 0 || none):
 		choice.Raw("tool", []byte(`{"name":"`+jsonTool+`"}`))
 	case f.jsonTool, r.Choice.Kind == "required":

@@ -62,14 +62,27 @@ func (r *Request) conversation(raw []byte) error {
 	if err != nil {
 		return err
 	}
-	r.Turns = slices.DeleteFunc(r.Turns, func(t Turn) bool { return len(t.Parts) == 0 })
 	if len(r.Turns) == 0 || r.Turns[0].Role != "user" {
 		r.Turns = slices.Insert(r.Turns, 0, Turn{"user", []Part{{Text: "."}}}) // a conversation begins with the user
 	}
 	for i := range r.Turns { // what tools answered comes before anything else
 		slices.SortStableFunc(r.Turns[i].Parts, func(a, b Part) int { return rank(a) - rank(b) })
+		r.Turns[i].Parts = answeredOnce(r.Turns[i].Parts)
 	}
 	return nil
+}
+
+// answeredOnce leaves one result for each call of a tool: the last, where a client has sent several.
+func answeredOnce(parts []Part) []Part {
+	out := parts[:0]
+	for i := range parts {
+		p := &parts[i]
+		if p.Kind == Result && slices.ContainsFunc(parts[i+1:], func(later Part) bool { return later.Kind == Result && later.ID == p.ID }) {
+			continue
+		}
+		out = append(out, *p)
+	}
+	return out
 }
 
 func rank(p Part) int {
@@ -106,7 +119,9 @@ func (r *Request) message(m []byte, at int) error {
 	if err != nil {
 		return err
 	}
-	parts = cached(parts, m)
+	if parts = cached(parts, m); len(parts) == 0 {
+		return nil
+	}
 	if last := len(r.Turns) - 1; last >= 0 && r.Turns[last].Role == role {
 		r.Turns[last].Parts = append(r.Turns[last].Parts, parts...)
 		return nil

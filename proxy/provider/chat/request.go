@@ -4,6 +4,7 @@ package chat
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gatehouse/proxy/wire"
@@ -254,6 +255,14 @@ func (r *Request) UsesTools() bool {
 		}
 	}
 	return false
+}
+
+// Unthought says whether the last turn answers calls of tools that came without thinking before them.
+func (r *Request) Unthought() bool {
+	n := len(r.Turns)
+	is := func(k Kind) func(Part) bool { return func(p Part) bool { return p.Kind == k } }
+	return n > 1 && slices.ContainsFunc(r.Turns[n-1].Parts, is(Result)) && r.Turns[n-2].Role == "assistant" &&
+		!slices.ContainsFunc(r.Turns[n-2].Parts, is(Thinking))
 }
 
 // CallName is the name of the tool whose call has that id; "" when there is none.

@@ -25,6 +25,22 @@ func finishReason(raw []byte) string {
 	return "stop" // STOP, MALFORMED_FUNCTION_CALL, OTHER
 }
 
+// oddFinish is a reason that reads as "stop" and is none: what the model wanted to say is not there. It is told as
+// provider_specific_fields; nil for every other reason.
+func oddFinish(raw []byte) []byte {
+	s, _ := wire.String(raw)
+	switch s {
+	case "", "FINISH_REASON_UNSPECIFIED", "STOP":
+		return nil
+	}
+	if finishReason(raw) != "stop" {
+		return nil
+	}
+	var o wire.Builder
+	o.Text("native_finish_reason", s)
+	return o.Bytes()
+}
+
 // searches counts the web searches that a candidate was grounded by: one a prompt before generation 3, one a query since.
 func searches(candidate []byte, major int) int64 {
 	var n int64
@@ -119,7 +135,8 @@ func (f *FromChat) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 }
 
 func (f *FromChat) said(candidate []byte) chat.Said {
-	s := chat.Said{Finish: finishReason(wire.Lookup(candidate, "finishReason"))}
+	finish := wire.Lookup(candidate, "finishReason")
+	s := chat.Said{Finish: finishReason(finish), Extra: oddFinish(finish)}
 	wire.EachElement(wire.Lookup(candidate, "content", "parts"), func(part []byte) {
 		text, _ := wire.String(wire.Lookup(part, "text"))
 		if call, ok := f.called(part); ok {
@@ -261,7 +278,9 @@ func (e *events) candidate(c, out []byte) ([]byte, error) {
 		if reason == "stop" && e.Called(index) > 0 {
 			reason = "tool_calls"
 		}
-		return e.Finish(index, reason, out) //nolint:wrapcheck // as above
+		var last wire.Builder
+		last.Raw("provider_specific_fields", oddFinish(wire.Lookup(c, "finishReason")))
+		return e.Delta(index, &last, reason, out) //nolint:wrapcheck // as above
 	}
 	return out, nil
 }
