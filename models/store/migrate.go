@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -32,6 +33,11 @@ func (s *Store) migratePostgres(ctx context.Context, config *pgx.ConnConfig) (er
 	defer func() { err = errors.Join(err, lock.Close()) }()
 	if _, err := lock.ExecContext(ctx, "SELECT pg_advisory_lock($1)", migrationLock); err != nil {
 		return fail("lock the schema", err)
+	}
+	if schema := config.RuntimeParams["search_path"]; schema != "" && !strings.ContainsRune(schema, ',') {
+		if _, err := lock.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema); err != nil { // as Prisma does
+			return fail("make the schema of the database address", err)
+		}
 	}
 	files := migrations.Postgres()
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, files,

@@ -79,6 +79,24 @@ func TestOpenRefuses(t *testing.T) {
 	})
 }
 
+// TestPrismaAddress: an address written for LiteLLM has parameters of Prisma's, which PostgreSQL would refuse.
+func TestPrismaAddress(t *testing.T) {
+	t.Parallel()
+	dsn := testkit.Postgres(t, nil)
+	sign := "?"
+	if strings.Contains(dsn, "?") {
+		sign = "&"
+	}
+	s := open(t, dsn+sign+"connection_limit=10&pool_timeout=60&socket_timeout=5&sslaccept=accept_invalid_certs&schema=Lite LLM&pgbouncer=true", store.Options{})
+	must(t, s.InsertTeam(t.Context(), &models.Team{ID: "t"}))
+	same(t, "team", got(s.Team(t.Context(), "t"))(t).ID, "t")
+	var n int
+	must(t, raw(t, dsn).QueryRowContext(t.Context(), `SELECT count(*) FROM "Lite LLM".teams`).Scan(&n))
+	same(t, "rows in the schema that was named", n, 1)
+	must(t, raw(t, dsn).QueryRowContext(t.Context(), `SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'`).Scan(&n))
+	same(t, "tables elsewhere", n, 0)
+}
+
 func TestANewerSchemaIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, dsn := range empty(t) {

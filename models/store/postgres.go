@@ -49,10 +49,9 @@ func (s *Store) openPostgres(ctx context.Context, dsn string) error {
 
 // postgresConfig reads the address and sets how connections are made.
 func (s *Store) postgresConfig(dsn string) (*pgx.ConnConfig, error) {
-	config, err := pgx.ParseConfig(dsn)
+	config, err := ParsePostgres(dsn)
 	if err != nil {
-		// pgx masks the password in its own message, but the rest of the address need not be shown either.
-		return nil, badAddress("the database address cannot be read")
+		return nil, err
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = s.opt.ConnectTimeout
