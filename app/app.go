@@ -347,6 +347,7 @@ func (p *process) buildPlane(background context.Context, cfg *config.Config, set
 	p.tokens = jwtauth.New()
 	d.Tokens = p.tokens
 	p.countCalls(cfg, &d)
+	p.keepWords(background, &d)
 	if err := p.openCache(background, cfg); err != nil {
 		return err
 	}

@@ -67,6 +67,14 @@ type SpendRow struct {
 	SettledBy    string // "" = the call itself; "replay", "sweeper"
 }
 
+// SpendBody is what was asked and answered in one call, each one JSON value or empty.
+type SpendBody struct {
+	ID        string `gorm:"primaryKey"` // call id
+	StartedAt Time
+	Request   JSON
+	Answer    JSON
+}
+
 // DailySpend is the aggregate that usage pages read. Day is YYYY-MM-DD in the reporting zone.
 type DailySpend struct {
 	Day          string `gorm:"primaryKey"`

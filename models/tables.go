@@ -17,6 +17,9 @@ func (Counter) TableName() string { return "counters" }
 // TableName is the ledger.
 func (SpendRow) TableName() string { return "spend_records" }
 
+// TableName is the table of kept prompts and answers.
+func (SpendBody) TableName() string { return "spend_bodies" }
+
 // TableName is the table of daily aggregates.
 func (DailySpend) TableName() string { return "daily_spend" }
 

@@ -77,6 +77,9 @@ func (c *call) finishPlain(body []byte) route.Outcome {
 			e.text, e.assumed = nil, c.expected()
 		}
 	}
+	if c.keepsWords() {
+		e.answer = a.Append(nil)
+	}
 	b := c.settle(e)
 	a.SetModel(c.shownJSON())
 	if c.sent.bridge == nil && (c.op == provider.Responses || c.op == provider.Compact) {

@@ -339,8 +339,11 @@ func (c *call) keepStream(e *ending, b bill) {
 // tapped puts a tap before the filter of a stream whose answer is to be kept.
 func (c *call) tapped(f stream.Filter) stream.Filter {
 	c.cache.tap = nil
-	if c.cache.hit != nil || !c.keepable() {
+	if c.cache.hit != nil {
 		return f
+	}
+	if !c.keepable() {
+		return c.listened(f)
 	}
 	c.cache.tap = cache.NewTap(c.op, f, c.p.Cache.MaxAnswer())
 	return c.cache.tap

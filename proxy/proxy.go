@@ -67,6 +67,7 @@ type Config struct {
 	ForwardOrg     bool // forward_openai_org_id
 	ShowUpstream   bool // the provider's address in the headers of every key's answers
 	NoEndUsers     bool // disable_end_user_cost_tracking
+	KeepPrompts    bool // store_prompts_in_spend_logs, without turn_off_message_logging
 
 	CompletionModel string // replaces the model that callers ask for
 	EmbeddingModel  string
@@ -161,6 +162,8 @@ type Deps struct {
 	Now     func() time.Time
 	// Finished is told of every call after it was settled; nil: nobody asks. It must not block or keep the record's slices.
 	Finished func(*spend.Record)
+	// Said takes what was asked and answered while Config.KeepPrompts is on; nil: nobody keeps it. It must not block.
+	Said func(Said)
 }
 
 // Plane is the data plane. Safe for concurrent use.

@@ -30,6 +30,7 @@ type ending struct {
 	millis  int64      // of audio
 	units   int64      // searches
 	reply   string     // model named by the answer
+	answer  []byte     // as a whole, while words are kept
 	routed  route.Outcome
 }
 
@@ -182,6 +183,7 @@ func (c *call) settle(e ending) bill {
 		c.sent.plan.End(out)
 	}
 	c.write(rec)
+	c.say(&e)
 	return b
 }
 

@@ -108,6 +108,9 @@ type spendRow struct {
 	Lines        costLines      `json:"cost_breakdown"`
 	KeyAlias     *string        `json:"key_alias"`
 	TeamAlias    *string        `json:"team_alias"`
+	Messages     wordsJSON      `json:"messages" doc:"What was asked; {} unless store_prompts_in_spend_logs is on and one call is asked for."`
+	Response     wordsJSON      `json:"response" doc:"What was answered, as messages."`
+	Request      wordsJSON      `json:"proxy_server_request" doc:"All fields that held the prompt."`
 }
 
 // costLines is the bill as the ledger keeps it: one line for each kind of token, none for a call that was not priced.
@@ -123,6 +126,16 @@ func (l costLines) MarshalJSON() ([]byte, error) {
 
 func (costLines) schema(*schemas) object {
 	return object{"type": "array", "items": object{"type": "object", "additionalProperties": true}}
+}
+
+// wordsJSON is what was said, as it came: any JSON value, {} where nothing was kept.
+type wordsJSON models.JSON
+
+// MarshalJSON writes {} for nothing.
+func (w wordsJSON) MarshalJSON() ([]byte, error) { return models.JSON(w).MarshalJSON() }
+
+func (wordsJSON) schema(*schemas) object {
+	return object{"type": []any{"object", "array", "string"}}
 }
 
 func spendOf(r *control.LogRow) spendRow {
@@ -203,7 +216,11 @@ func (h *Handlers) spendLogs(c *fiber.Ctx, in spendLogsQuery) (spendLines, error
 	if err != nil {
 		return spendLines{}, err
 	}
-	return spendLines{rows: spendRows(page.Rows)}, nil
+	rows := spendRows(page.Rows)
+	if q.RequestID != "" && len(rows) == 1 {
+		err = h.addWords(c, &rows[0])
+	}
+	return spendLines{rows: rows}, err
 }
 
 type spendPage struct {
@@ -232,7 +249,29 @@ func (h *Handlers) spendLog(c *fiber.Ctx, in requestPath) (spendRow, error) {
 	if err != nil {
 		return spendRow{}, err
 	}
-	return spendOf(r), nil
+	row := spendOf(r)
+	return row, h.addWords(c, &row)
+}
+
+// addWords puts what was said into the row of one call.
+func (h *Handlers) addWords(c *fiber.Ctx, row *spendRow) error {
+	words, err := h.Spend.Words(c.UserContext(), web.Actor(c), row.RequestID)
+	if err != nil {
+		return err
+	}
+	row.Request, row.Response = wordsJSON(words.Request), wordsJSON(words.Answer)
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(words.Request, &fields) != nil { // nothing, or one that was cut
+		row.Messages = wordsJSON(words.Request)
+		return nil
+	}
+	for _, name := range [...]string{"messages", "input", "prompt", "contents"} {
+		if raw := fields[name]; len(raw) > 0 {
+			row.Messages = wordsJSON(raw)
+			break
+		}
+	}
+	return nil
 }
 
 func (h *Handlers) spendKeys(c *fiber.Ctx, _ none) ([]keyRow, error) {

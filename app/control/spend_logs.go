@@ -172,3 +172,15 @@ func (s *Spend) Log(ctx context.Context, who access.Actor, id string) (*LogRow, 
 	}
 	return &rows[0], nil
 }
+
+// Words is what was asked and answered in a call, empty where nothing was kept. Errors: those of Log.
+func (s *Spend) Words(ctx context.Context, who access.Actor, id string) (*models.SpendBody, error) {
+	if _, err := s.Log(ctx, who, id); err != nil {
+		return nil, err
+	}
+	body, err := s.Store.SpendBody(ctx, id)
+	if absent(err) {
+		return &models.SpendBody{ID: id}, nil
+	}
+	return body, err
+}

@@ -127,7 +127,14 @@ func (h *Handlers) logBody(c *fiber.Ctx) error {
 	}
 	l := h.locale(c)
 	body := logs.Body{Metadata: indent(r.Metadata), Missing: l.NoBodyOff()}
+	words, err := h.Spend.Words(c.UserContext(), web.Actor(c), id)
+	if err != nil {
+		return err
+	}
+	body.Request, body.Answer = indent(words.Request), indent(words.Answer)
 	switch {
+	case body.Request != "" || body.Answer != "":
+		body.Missing = ""
 	case r.Status == statusFailure:
 		body.Missing = l.NoBodyFailed()
 	case h.opt.Policy().General.StorePrompts:

@@ -115,6 +115,9 @@ func (s *Store) PurgeSpend(ctx context.Context, before models.Time, limit int) (
 	if err := db.Exec("DELETE FROM spend_seen WHERE at < ?", before).Error; err != nil {
 		return 0, fail("purge the ledger", err)
 	}
+	if err := db.Exec("DELETE FROM spend_bodies WHERE id IN (SELECT id FROM spend_bodies WHERE started_at < ? ORDER BY started_at LIMIT ?)", before, limit).Error; err != nil {
+		return 0, fail("purge what was said", err)
+	}
 	result := db.Exec("DELETE FROM spend_records WHERE id IN (SELECT id FROM spend_records WHERE started_at < ? ORDER BY started_at LIMIT ?)", before, limit)
 	return result.RowsAffected, fail("purge the ledger", result.Error)
 }
