@@ -48,7 +48,11 @@ func routeSettings(r config.Router) (route.Settings, error) {
 		AllowedFailsPolicy: r.AllowedFailsPolicy, Fallbacks: fallbacksOf(r.Fallbacks), ContextFallbacks: fallbacksOf(r.ContextFallbacks),
 		PolicyFallbacks: fallbacksOf(r.PolicyFallbacks), DefaultFallbacks: r.DefaultFallbacks, MaxFallbacks: r.MaxFallbacks,
 		EnforceRateLimits: r.EnforceRateLimits, DefaultMaxParallel: r.DefaultMaxParallel,
+		Affinity: route.Affinity(r.Affinity), AffinityTTL: r.AffinityTTL, GroupAffinity: map[string]route.Affinity{},
 		TagFiltering: r.TagFiltering, TagsMatchAll: r.TagsMatchAll, PreCallChecks: r.PreCallChecks,
+	}
+	for group, a := range r.GroupAffinity {
+		s.GroupAffinity[group] = route.Affinity(a)
 	}
 	args := struct {
 		TTL    float64 `json:"ttl"`

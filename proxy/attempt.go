@@ -140,7 +140,7 @@ func (c *call) routing() route.Request {
 		Catalog: c.snap.Catalog(), Model: c.group, Match: c.match, Team: c.grant.TeamID, Stream: c.stream,
 		Tokens: c.inTok + c.expected(), Retries: c.retries, Fallbacks: c.fallbacks, ContextFallbacks: c.contextFallbacks,
 		PolicyFallbacks: c.policyFallbacks, NoFallbacks: c.noFallbacks, Deadline: c.deadline,
-		Tags: c.tags, Room: c.room(),
+		Tags: c.tags, Room: c.room(), Key: c.grant.ID(), Session: c.sessionID,
 		Permit: func(model string) (string, keyring.Match, error) {
 			v, refused := policy.Model(c.snap, c.grant, model)
 			if refused != nil {

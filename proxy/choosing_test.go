@@ -102,3 +102,47 @@ func TestAFailingDeploymentGetsItsProbesOnly(t *testing.T) {
 		t.Errorf("the failing deployment got %d calls", calls)
 	}
 }
+
+// deployment_affinity and session_affinity, as the provider sees them: by key, and by session however it is named.
+func TestCallsStayWithTheirDeployment(t *testing.T) {
+	t.Parallel()
+	deps := make([]models.Deployment, 6)
+	for i := range deps {
+		deps[i] = deployment("m", "openai", fmt.Sprint("up", i))
+		deps[i].ID = fmt.Sprint("d", i)
+	}
+	served := func(r *rig, body string, header ...string) string {
+		t.Helper()
+		got := r.send("POST", "/v1/chat/completions", plainKey, body, header...)
+		if got.status != 200 {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+		return got.header.Get("X-Litellm-Model-Id")
+	}
+	same := func(r *rig, what string, calls ...func() string) {
+		t.Helper()
+		first := calls[0]()
+		for i := range 30 {
+			if got := calls[i%len(calls)](); got != first {
+				t.Errorf("%s: went to %s and to %s", what, first, got)
+				return
+			}
+		}
+	}
+	byKey := newRig(t, setup{deployments: deps, settings: route.Settings{Affinity: route.Affinity{Key: true}}})
+	same(byKey, "a key", func() string { return served(byKey, chatBody("m", "")) }, func() string { return served(byKey, chatBody("m", `"stream":true`)) })
+	sessions := newRig(t, setup{deployments: deps, settings: route.Settings{Affinity: route.Affinity{Session: true}}})
+	for i := range 3 {
+		id := fmt.Sprint("session-", i)
+		same(sessions, id, func() string { return served(sessions, chatBody("m", ""), "X-Litellm-Session-Id: "+id) },
+			func() string { return served(sessions, chatBody("m", `"metadata":{"session_id":"`+id+`"}`)) },
+			func() string { return served(sessions, chatBody("m", `"litellm_session_id":"`+id+`"`)) })
+	}
+	spread := map[string]bool{}
+	for range 60 {
+		spread[served(sessions, chatBody("m", ""))] = true
+	}
+	if len(spread) < 4 {
+		t.Errorf("calls without a session went to %v", spread)
+	}
+}

@@ -54,19 +54,22 @@ func (l *loader) router(s, litellm *section) {
 		"redis_ssl", "redis_username", "default_cache_time_seconds", "stream_timeout")
 }
 
-// preCallChecks reads what LiteLLM does before a call. Of it, a deployment's own limits are kept here; whoever relies on
-// the rest is told at the start, since a limit that is not there must not look like one that is.
+// preCallChecks reads what LiteLLM does before a call. Whoever relies on what is not done here is told at the start, since a
+// limit that is not there must not look like one that is.
 func (l *loader) preCallChecks(c *Router, s *section) {
-	for _, name := range l.texts(s.ref("optional_pre_call_checks"), may) {
-		if name == "enforce_model_rate_limits" {
-			c.EnforceRateLimits = true
-			continue
+	c.Affinity = l.affinity(s.ref("optional_pre_call_checks"), func(name string) bool {
+		c.EnforceRateLimits = c.EnforceRateLimits || name == "enforce_model_rate_limits"
+		return name == "enforce_model_rate_limits"
+	})
+	c.AffinityTTL = l.seconds(s.ref("deployment_affinity_ttl_seconds"), may, true, time.Hour)
+	c.GroupAffinity = map[string]Affinity{}
+	if groups := l.section(s.ref("model_group_affinity_config"), may); groups.v != nil {
+		for _, name := range groups.v.names {
+			c.GroupAffinity[name] = l.affinity(groups.ref(name), func(string) bool { return false })
 		}
-		l.warn(s.ref("optional_pre_call_checks").value, "router_settings.optional_pre_call_checks", "%s has no effect in Gatehouse", name)
 	}
 	for name, why := range map[string]string{
-		"deployment_affinity_ttl_seconds": "has no effect: a call goes to any deployment of its model",
-		"provider_budget_config":          "has no effect: NO BUDGET IS KEPT per provider; set max_budget on keys, teams or litellm_settings",
+		"provider_budget_config": "has no effect: NO BUDGET IS KEPT per provider; set max_budget on keys, teams or litellm_settings",
 	} {
 		if r := s.ref(name); !r.isNull() && (r.kind != kindBool || r.flag) {
 			l.warn(r.value, r.path, "%s", why)
@@ -74,6 +77,22 @@ func (l *loader) preCallChecks(c *Router, s *section) {
 	}
 	// A call that finds every slot taken is answered at once and never tried again, which is what this asks for.
 	s.accept("disable_retry_on_max_parallel_request_limit_error")
+}
+
+// affinity reads a list of checks before a call; more takes those that only one such list knows.
+func (l *loader) affinity(r ref, more func(name string) bool) (a Affinity) {
+	for _, name := range l.texts(r, may) {
+		switch {
+		case name == "deployment_affinity":
+			a.Key = true
+		case name == "session_affinity":
+			a.Session = true
+		case name == "responses_api_deployment_check", name == "forward_client_headers_by_model_group": // done without being asked
+		case !more(name):
+			l.warn(r.value, r.path, "%s has no effect in Gatehouse", name)
+		}
+	}
+	return a
 }
 
 // counts reads a map of names and whole numbers.

@@ -26,6 +26,10 @@ type Router struct {
 	GroupRetryPolicy   map[string]map[string]int // model group -> error class -> retries
 	AllowedFailsPolicy map[string]int
 
+	Affinity      Affinity            // optional_pre_call_checks
+	GroupAffinity map[string]Affinity // model_group_affinity_config
+	AffinityTTL   time.Duration       // deployment_affinity_ttl_seconds
+
 	PreCallChecks      bool
 	TagFiltering       bool
 	TagsMatchAll       bool // tag_filtering_match_any: false
@@ -34,6 +38,12 @@ type Router struct {
 	EnforceRateLimits  bool // enforce_model_rate_limits
 	DefaultMaxParallel *int64
 	MaxStream          time.Duration // LITELLM_MAX_STREAMING_DURATION_SECONDS; 0 = no limit
+}
+
+// Affinity is what keeps calls with the deployment that served before.
+type Affinity struct {
+	Key     bool // deployment_affinity
+	Session bool // session_affinity
 }
 
 // Alias is one entry of model_group_alias; a hidden one is not listed.

@@ -126,7 +126,10 @@ func (p *Plan) try(last Outcome, retry bool) (Attempt, bool) {
 		return Attempt{}, false
 	}
 	for len(options) > 0 {
-		o := p.choose(options)
+		o := p.kept(options, now.UnixNano())
+		if o == nil {
+			o = p.choose(options)
+		}
 		if a, ok := p.begin(o.d, o.state, now.UnixNano(), sleep, retry); ok {
 			return a, true
 		}
@@ -152,7 +155,10 @@ func (p *Plan) begin(d *models.Deployment, s *state, now int64, sleep time.Durat
 		s.undo()
 		return Attempt{}, false
 	}
-	p.current = &running{d: d, state: s, slot: slot, start: now, alone: max(len(p.step.match.Deployments), p.step.match.Serve) == 1}
+	p.current = &running{d: d, state: s, slot: slot, start: now, pin: p.step.pin, alone: max(len(p.step.match.Deployments), p.step.match.Serve) == 1}
+	if p.step.pin != 0 {
+		p.router.affinity.set(p.step.pin, d.ID, now, p.settings.AffinityTTL)
+	}
 	p.attempts++
 	p.step.tries++
 	p.step.tried = append(p.step.tried, d)

@@ -28,6 +28,8 @@ type Request struct {
 	NoFallbacks      bool
 	Deadline         time.Time // no attempt begins after it; zero: none
 
+	Key, Session string // whose call it is, for Settings.Affinity; empty: nobody's
+
 	Tags []string // of the call, its key and its team; they choose deployments under Settings.TagFiltering
 
 	// Permit says whether the caller may use a fallback group, its name after aliases, and what it resolves to. nil:
@@ -114,6 +116,7 @@ type step struct {
 	tries     int // in this tier
 	tried     []*models.Deployment
 	root      bool
+	pin       uint64 // what the caller's deployment is remembered by; 0: nothing
 	unfit     Reason // why tiers is empty: TooLong or Untagged; 0: it is not, or for no such reason
 }
 
@@ -131,6 +134,7 @@ type running struct {
 	state *state
 	slot  *limit.Slot // of the limits that replicas share; nil: there are none
 	start int64       // Unix ns
+	pin   uint64      // of the step
 	alone bool
 }
 
@@ -202,6 +206,9 @@ func (p *Plan) End(last Outcome) {
 	p.current = nil
 	news, until := run.state.end(p.settings, run.d, &last, run.alone, run.start, p.router.opt.Now().UnixNano())
 	p.router.tell(run.d.ID, news, until)
+	if run.pin != 0 && last.Class.blames() {
+		p.router.affinity.drop(run.pin, run.d.ID)
+	}
 	run.slot.Settle(last.TotalTokens)
 }
 
@@ -224,6 +231,9 @@ func (p *Plan) Counts() (retries, fallbacks int) { return p.retries, p.fallbacks
 func (p *Plan) enter(group string, match keyring.Match, overrides map[string]any) {
 	p.step = step{group: group, match: match, overrides: overrides}
 	p.step.tiers, p.step.unfit = p.tiers(match)
+	if want := p.settings.affinityOf(p.step.budget()); want != (Affinity{}) && len(match.Deployments) > 1 {
+		p.step.pin = p.router.affinity.of(want, p.step.budget(), &p.req)
+	}
 	p.seen = append(p.seen, group)
 	p.router.countCall(p.step.budget())
 }

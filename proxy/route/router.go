@@ -28,11 +28,12 @@ type Router struct {
 	mu       sync.RWMutex
 	states   map[string]*state
 	groups   map[string]*retryBudget
+	affinity *affinity
 }
 
 // New makes a router with the settings.
 func New(opt Options, settings Settings) *Router {
-	r := &Router{opt: opt, states: map[string]*state{}, groups: map[string]*retryBudget{}}
+	r := &Router{opt: opt, states: map[string]*state{}, groups: map[string]*retryBudget{}, affinity: newAffinity()}
 	r.SetSettings(settings)
 	return r
 }
@@ -44,6 +45,9 @@ func (r *Router) SetSettings(s Settings) {
 	}
 	if s.LatencyTTL <= 0 {
 		s.LatencyTTL = time.Hour
+	}
+	if s.AffinityTTL <= 0 {
+		s.AffinityTTL = defaultAffinity
 	}
 	r.settings.Store(&s)
 }

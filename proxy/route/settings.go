@@ -55,6 +55,10 @@ type Settings struct {
 	TagsMatchAll  bool // all of them must be there, not any
 	PreCallChecks bool // deployments whose context window is too small are left out
 
+	Affinity      Affinity            // of every model
+	GroupAffinity map[string]Affinity // more for single models
+	AffinityTTL   time.Duration       // since the last call; 0 = 1 h
+
 	EnforceRateLimits  bool // a deployment's rpm and tpm refuse instead of only steering
 	DefaultMaxParallel *int64
 }
