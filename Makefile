@@ -12,7 +12,7 @@ export GOLANGCI_LINT
 export CGO_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build dev generate fmt lint test test-unit e2e bench bench-admin migrate seed ci clean
+.PHONY: help run build dev generate fmt lint test test-unit e2e bench bench-admin fuzz migrate seed ci clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,13 @@ bench: ## benchmarks of the hot path, six runs, for benchstat
 
 soak: ## a million distinct questions through the response cache: its memory stays within its bound (about four minutes)
 	go test -run '^$$' -bench CacheSoak -benchtime 1000000x ./proxy
+
+FUZZ_PACKAGES := ./proxy ./proxy/inbound/... ./proxy/provider/... ./proxy/stream ./proxy/tokens ./proxy/wire
+RUNS ?= 10000000
+
+fuzz: ## ten million executions of each target that reads a provider's bytes (RUNS=, TARGET=FuzzX; docs/fuzzing.md)
+	GOGC=800 GATEHOUSE_FUZZ_RUNS=$(RUNS) GATEHOUSE_FUZZ_LOG=$${GATEHOUSE_FUZZ_LOG:-$(CURDIR)/fuzz.log} nice -n 10 \
+		go test -vet=off -count 1 -p 1 -timeout 0 -run '^$(or $(TARGET),Fuzz)' $(FUZZ_PACKAGES)
 
 bench-admin: build ## lists, logs and reports with 100,000 keys and 5 million calls on PostgreSQL (GATEHOUSE_BENCH_DATABASE keeps them)
 	GATEHOUSE_BINARY=$(CURDIR)/bin/gatehouse nice -n 10 go test -vet=off -run '^$$' -bench . -benchtime 50x -timeout 60m ./e2e/bench

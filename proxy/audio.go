@@ -11,7 +11,7 @@ import (
 // seconds reads a number of seconds, or of seconds in quotes, as milliseconds; 0 when it is none.
 func seconds(raw []byte) int64 {
 	v, err := strconv.ParseFloat(string(bytes.Trim(raw, `"`)), 64)
-	if err != nil || v <= 0 || v > 1e7 {
+	if err != nil || !(v > 0) || v > 1e7 { // NaN is neither more nor less
 		return 0
 	}
 	return int64(v*1000 + 0.5)
@@ -72,7 +72,7 @@ func subtitleMillis(text []byte) int64 {
 	if len(all) == 0 {
 		return 0
 	}
-	n := func(b []byte) int64 { v, _ := strconv.ParseInt(string(b), 10, 64); return v }
+	n := func(b []byte) int64 { v, _ := strconv.ParseInt(string(b), 10, 64); return min(v, 1e6) }
 	t := all[len(all)-1]
 	return min(((n(t[1])*60+n(t[2]))*60+n(t[3]))*1000+n(t[4]), 1e10)
 }

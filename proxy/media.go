@@ -266,7 +266,7 @@ func (c *call) measure(a *wire.Answer, e *ending) {
 		}
 	case c.op == provider.Rerank:
 		if i := a.Find("meta"); i >= 0 {
-			if n, ok := wire.Int(wire.Lookup(a.Raw(i), "billed_units", "search_units")); ok && n > 0 {
+			if n, ok := wire.Count(wire.Lookup(a.Raw(i), "billed_units", "search_units")); ok && n > 0 {
 				e.units = n
 			}
 		}

@@ -181,7 +181,7 @@ func anyUsage(data []byte) wire.Usage {
 			continue
 		}
 		u := wire.ReadUsage(units)
-		if n, ok := wire.Int(wire.Lookup(units, "search_units")); ok && n > 0 {
+		if n, ok := wire.Count(wire.Lookup(units, "search_units")); ok && n > 0 {
 			u.SearchUnits, u.Seen = n, true
 		}
 		return u
@@ -208,8 +208,8 @@ func (s *sniffer) ending(h *fasthttp.ResponseHeader) ending {
 	}
 	e.usage, e.tier = anyUsage(body), a.ServiceTier()
 	e.reply, _ = wire.String(a.Model())
-	if in, ok := wire.Int(h.Peek("X-Amzn-Bedrock-Input-Token-Count")); ok && !e.usage.Seen { // InvokeModel
-		out, _ := wire.Int(h.Peek("X-Amzn-Bedrock-Output-Token-Count"))
+	if in, ok := wire.Count(h.Peek("X-Amzn-Bedrock-Input-Token-Count")); ok && !e.usage.Seen { // InvokeModel
+		out, _ := wire.Count(h.Peek("X-Amzn-Bedrock-Output-Token-Count"))
 		e.usage = wire.Usage{Seen: true, Reported: price.Reported{Input: in, Output: out}}
 	}
 	return e

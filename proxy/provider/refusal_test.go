@@ -1,6 +1,11 @@
 package provider
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"gatehouse/internal/testkit/storm"
+)
 
 func TestParseRefusal(t *testing.T) {
 	t.Parallel()
@@ -39,11 +44,18 @@ func TestParseRefusal(t *testing.T) {
 }
 
 func FuzzParseRefusal(f *testing.F) {
-	f.Add(400, []byte(`{"error":{"message":"m","innererror":{"code":1}}}`))
-	f.Add(429, []byte(`[{"error":"x"}]`))
-	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		if r := ParseRefusal(status, body); r.Message == "" {
-			t.Errorf("no message for %q", body)
+	s := storm.New(f)
+	s.Add(400, []byte(`{"error":{"message":"m","innererror":{"code":1}}}`))
+	s.Add(429, []byte(`[{"error":"x"}]`))
+	s.Add(429, []byte(`{"error":{"status":"RESOURCE_EXHAUSTED","code":429,"message":"m","details":[{"retryDelay":"3s"}]}}`))
+	s.Fuzz(func(tb testing.TB, status int, body []byte) {
+		for _, r := range []*Refusal{ParseRefusal(status, body), ParseHidden(body)} {
+			if r.Message == "" || len(r.Message) > len(body)+100 || r.RetryAfter < 0 || r.RetryAfter > 1e7*time.Second || r.Class > ContentPolicy {
+				tb.Errorf("%q is refused with %+v", body, r)
+			}
+		}
+		if hidden := ParseHidden(body); hidden.Status < 400 || hidden.Status > 599 || hidden.Class == Other {
+			tb.Errorf("%q under a good status is %+v", body, hidden)
 		}
 	})
 }

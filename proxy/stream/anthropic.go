@@ -97,9 +97,7 @@ func (f *Anthropic) start() {
 }
 
 func (f *Anthropic) append(out, name []byte) []byte {
-	out = append(out, "event: "...)
-	out = append(out, name...)
-	out = append(out, "\ndata: "...)
+	out = append(appendName(out, name), "data: "...)
 	start := len(out)
 	out = f.answer.Append(out)
 	return endData(out, start)

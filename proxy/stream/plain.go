@@ -47,10 +47,7 @@ func (f *Plain) Event(ev Event, out []byte) ([]byte, error) {
 	if strings.HasSuffix(kind, ".done") || strings.HasSuffix(kind, ".completed") {
 		s.Finished = true
 	}
-	if len(ev.Name) > 0 {
-		out = append(append(append(out, "event: "...), ev.Name...), '\n')
-	}
-	return appendData(out, data), nil
+	return appendData(appendName(out, ev.Name), data), nil
 }
 
 // End has nothing to add.

@@ -55,9 +55,7 @@ func (f *Responses) Event(ev Event, out []byte) ([]byte, error) {
 	if len(name) == 0 {
 		name = []byte(kind)
 	}
-	out = append(out, "event: "...)
-	out = append(out, name...)
-	out = append(out, "\ndata: "...)
+	out = append(appendName(out, name), "data: "...)
 	start := len(out)
 	out = a.Append(out)
 	return endData(out, start), nil

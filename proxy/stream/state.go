@@ -42,6 +42,17 @@ type Filter interface {
 	Heartbeat() []byte
 }
 
+// appendName appends an event's name. One that would end its line, wherever a provider took it from, ends where it would.
+func appendName(out, name []byte) []byte {
+	if i := indexLineEnd(name); i >= 0 {
+		name = name[:i]
+	}
+	if len(name) == 0 {
+		return out
+	}
+	return append(append(append(out, "event: "...), name...), '\n')
+}
+
 // appendData appends a data line and the end of the event. Line feeds in JSON are white space and would end the line.
 func appendData(out, data []byte) []byte {
 	out = append(out, "data: "...)

@@ -11,6 +11,7 @@ import (
 	"testing/iotest"
 	"time"
 
+	"gatehouse/internal/testkit/storm"
 	"gatehouse/models"
 	"gatehouse/proxy/provider"
 	"gatehouse/proxy/wire"
@@ -83,16 +84,17 @@ func TestParser(t *testing.T) {
 
 // FuzzParser holds the events to be the same however the bytes arrive, and to what a plain reading of the standard gives.
 func FuzzParser(f *testing.F) {
-	f.Add("event: x\r\ndata: a\n\n: c\ndata: b\ndata:c\n\ndata", uint8(3))
-	f.Add("\xef\xbb\xbfdata: a\n\n", uint8(1))
-	f.Add("\xef\xbb", uint8(1))
-	f.Fuzz(func(t *testing.T, text string, n uint8) {
-		whole := parse(t, text, 1<<20)
-		if got := parse(t, text, int(n)+1); fmt.Sprint(got) != fmt.Sprint(whole) {
-			t.Fatalf("%q by %d: %q, at once %q", text, n, got, whole)
+	s := storm.New(f)
+	s.Add("event: x\r\ndata: a\n\n: c\ndata: b\ndata:c\n\ndata", uint8(3))
+	s.Add("\xef\xbb\xbfdata: a\n\n", uint8(1))
+	s.Add("\xef\xbb", uint8(1))
+	s.Fuzz(func(tb testing.TB, text string, n uint8) {
+		whole := parse(tb, text, 1<<20)
+		if got := parse(tb, text, int(n)+1); !slices.Equal(got, whole) {
+			tb.Fatalf("%q by %d: %q, at once %q", text, n, got, whole)
 		}
-		if want := plainly(text); fmt.Sprint(whole) != fmt.Sprint(want) {
-			t.Fatalf("%q: %q, want %q", text, whole, want)
+		if want := plainly(text); !slices.Equal(whole, want) {
+			tb.Fatalf("%q: %q, want %q", text, whole, want)
 		}
 	})
 }
@@ -130,11 +132,12 @@ func plainly(text string) []string {
 }
 
 func FuzzOpenAIFilter(f *testing.F) {
-	f.Add(`{"id":"x","model":"m","choices":[{"index":0,"delta":{"content":"a"}}],"usage":null}`)
-	f.Add(`{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}`)
-	f.Add(`{"error":{"message":"x"}}`)
-	f.Add("{\n\"choices\":[ ]}")
-	f.Fuzz(func(t *testing.T, data string) {
+	s := storm.New(f)
+	s.Add(`{"id":"x","model":"m","choices":[{"index":0,"delta":{"content":"a"}}],"usage":null}`)
+	s.Add(`{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}`)
+	s.Add(`{"error":{"message":"x"}}`)
+	s.Add("{\n\"choices\":[ ]}")
+	s.Fuzz(func(tb testing.TB, data string) {
 		for _, asked := range []bool{false, true} {
 			filter := &OpenAI{Model: []byte(`"mine"`), Asked: asked}
 			out, err := filter.Event(Event{Data: []byte(data)}, nil)
@@ -143,7 +146,7 @@ func FuzzOpenAIFilter(f *testing.F) {
 			}
 			text := string(out)
 			if !strings.HasPrefix(text, "data: ") || !strings.HasSuffix(text, "\n\n") || strings.Contains(strings.TrimSuffix(text, "\n\n"), "\n") {
-				t.Fatalf("%q gave %q", data, text)
+				tb.Fatalf("%q gave %q", data, text)
 			}
 		}
 	})
@@ -371,6 +374,19 @@ type hung struct{ left, stop chan struct{} }
 func (h *hung) Left() { close(h.left) }
 func (h *hung) Stop() { close(h.stop) }
 
+// A name that would end its line cannot put lines of a provider's making into a client's stream.
+func TestEventNamesStayOnTheirLine(t *testing.T) {
+	t.Parallel()
+	for name, kind := range map[string]string{"": `x\r\ndata: {}`, "y\rdata: {}": "x", "\r": "x"} {
+		for _, filter := range []Filter{new(Anthropic), new(Responses), new(Plain)} {
+			out, err := filter.Event(Event{Name: []byte(name), Data: []byte(`{"type":"` + kind + `"}`)}, nil)
+			if err != nil || strings.ContainsRune(string(out), '\r') || strings.Count(string(out), "\n") > 3 || strings.Count(string(out), "\ndata: ") > 1 {
+				t.Errorf("%T made %q of %q, %q: %v", filter, out, name, kind, err)
+			}
+		}
+	}
+}
+
 func TestWatcher(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -429,10 +445,11 @@ func TestWatcher(t *testing.T) {
 
 // FuzzShape holds the short way of chunks to the long one: every chunk comes out the same, whatever came before it.
 func FuzzShape(f *testing.F) {
-	f.Add(`" word"`, `"\u0022}]"`, uint8(0))
-	f.Add(`"stop"`, `""`, uint8(1))
-	f.Add(`"a","role":"b"`, `"a"`, uint8(2))
-	f.Add(`"id"`, `"m"`, uint8(3))
+	s := storm.New(f)
+	s.Add(`" word"`, `"\u0022}]"`, uint8(0))
+	s.Add(`"stop"`, `""`, uint8(1))
+	s.Add(`"a","role":"b"`, `"a"`, uint8(2))
+	s.Add(`"id"`, `"m"`, uint8(3))
 	templates := []string{
 		`{"id":"c","model":"m","choices":[{"index":0,"delta":{"content":%s},"logprobs":null,"finish_reason":null}],"usage":null}`,
 		`{"choices":[{"index":0,"text":%s,"finish_reason":null}],"id":"c"}`,
@@ -441,7 +458,7 @@ func FuzzShape(f *testing.F) {
 		`{"choices":[{"index":0,"delta":{"reasoning_content":%s}}]}`,
 		`{"choices":[{"index":0,"delta":{"content":%s},"finish_reason":"stop"}]}`,
 	}
-	f.Fuzz(func(t *testing.T, a, b string, n uint8) {
+	s.Fuzz(func(tb testing.TB, a, b string, n uint8) {
 		learning := &OpenAI{Model: []byte(`"mine"`), Asked: n&64 != 0}
 		for i, text := range []string{a, b, a, `"x"`, b} {
 			data := fmt.Sprintf(templates[(int(n)+i/3)%len(templates)], text)
@@ -449,7 +466,7 @@ func FuzzShape(f *testing.F) {
 			want, wantErr := fresh.Event(Event{Data: []byte(data)}, nil)
 			got, err := learning.Event(Event{Data: []byte(data)}, nil)
 			if string(got) != string(want) || (err == nil) != (wantErr == nil) {
-				t.Fatalf("chunk %q: got %q (%v), want %q (%v)", data, got, err, want, wantErr)
+				tb.Fatalf("chunk %q: got %q (%v), want %q (%v)", data, got, err, want, wantErr)
 			}
 			if err != nil || learning.State().Failure != nil {
 				return

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"gatehouse/internal/testkit/storm"
 )
 
 func TestCountByFamily(t *testing.T) {
@@ -168,20 +170,21 @@ func TestUpperBoundLeavesMediaOut(t *testing.T) {
 }
 
 func FuzzCountChat(f *testing.F) {
+	seeds := storm.New(f)
 	for _, s := range []string{
 		`{"messages":[{"role":"user","content":"hi"}]}`, `{"input":[1,2]}`, `{"messages":[{"content":[{"type":"image_url"`, `{"a":"\\"}`,
 		`{"messages":[{"content":"\ud83d"}]}`, `[[[[`, `{"contents":[{"parts":[{"inlineData":{"data":""}}]}]}`, `{"messages":[,,]}`,
 		`{"messages":[{"type":"image","source":{}}]}`, "{\"messages\":[{\"content\":\"" + strings.Repeat("A", 1100) + "\"}]}",
 	} {
-		f.Add([]byte(s))
+		seeds.Add([]byte(s))
 	}
-	f.Fuzz(func(t *testing.T, body []byte) {
+	seeds.Fuzz(func(tb testing.TB, body []byte) {
 		n := EstimateChat("gpt-4o", body)
 		if n < 0 {
-			t.Fatalf("%d tokens", n)
+			tb.Fatalf("%d tokens", n)
 		}
 		if UpperBound(body) < 0 {
-			t.Fatal("negative bound")
+			tb.Fatal("negative bound")
 		}
 		_ = strconv.Itoa(n)
 	})

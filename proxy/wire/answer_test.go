@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"strings"
 	"testing"
 
 	"gatehouse/models"
@@ -23,6 +24,7 @@ func TestReadUsage(t *testing.T) {
 		"xai counts reasoning outside": {raw: `{"prompt_tokens":10,"completion_tokens":5,"total_tokens":22,"completion_tokens_details":{"reasoning_tokens":7}}`, want: price.Usage{InputUncached: 10, OutputText: 5, OutputReasoning: 7, Requests: 1}},
 		"negative":                     {raw: `{"prompt_tokens":-5,"completion_tokens":3}`, want: price.Usage{OutputText: 3, Requests: 1}, bad: true},
 		"not a number":                 {raw: `{"prompt_tokens":"7","completion_tokens":3}`, want: price.Usage{OutputText: 3, Requests: 1}, bad: true},
+		"more than anybody counts":     {raw: `{"prompt_tokens":9223372036854775807,"completion_tokens":3}`, want: price.Usage{OutputText: 3, Requests: 1}, bad: true},
 		"as a fraction":                {raw: `{"prompt_tokens":7.0,"completion_tokens":3}`, want: price.Usage{InputUncached: 7, OutputText: 3, Requests: 1}},
 	}
 	for name, tt := range tests {
@@ -43,6 +45,33 @@ func TestReadAnthropicUsage(t *testing.T) {
 	want := price.Usage{InputUncached: 100, InputCacheRead: 1000, InputCacheWrite5m: 150, InputCacheWrite1h: 50, OutputText: 50, Requests: 1}
 	if got := u.Canonical(); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// Counts that are each sound must not come to less than nothing together.
+func TestGeminiUsageSums(t *testing.T) {
+	t.Parallel()
+	list := `{"modality":"AUDIO","tokenCount":9007199254740992}`
+	for name, raw := range map[string]string{
+		"two totals": `{"promptTokenCount":9223372036854775807,"toolUsePromptTokenCount":9223372036854775807}`,
+		"a list":     `{"promptTokenCount":5,"promptTokensDetails":[` + strings.Repeat(list+",", 2000) + list + `]}`,
+	} {
+		u := ReadGeminiUsage([]byte(raw))
+		if c := u.Canonical(); u.Input < 0 || u.InputAudio < 0 || c.InputTotal() < 0 || c.InputTotal() > mostCount {
+			t.Errorf("%s: %+v", name, u)
+		}
+	}
+}
+
+func TestObjectIn(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"a":1}`: `{"a":1}`, " {\"a\": [] }\n": `{"a": [] }`, "": "", "[]": "", "null": "", `{"a":1}x`: "", `{"a"`: "", "{\"a\":\"\n\"}": "",
+		`{"city":"Par\is"}`: "", `{"dir":"C:\windows"}`: "", `{"a":` + strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth) + "}": "",
+	} {
+		if got := string(ObjectIn(text)); got != want {
+			t.Errorf("%.60q holds %q, want %q", text, got, want)
+		}
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"reflect"
 	"testing"
+
+	"gatehouse/internal/testkit/storm"
 )
 
 func TestObjectEdits(t *testing.T) {
@@ -62,13 +64,15 @@ func TestObjectResetsForTheNextDeployment(t *testing.T) {
 
 // FuzzObject drops, replaces and adds members by a mask and compares with encoding/json.
 func FuzzObject(f *testing.F) {
-	f.Add([]byte(`{"a":1,"b":[2, 3],"c":"x"}`), uint16(0b10_01_00))
-	f.Add([]byte(` { "a" : 1 } `), uint16(1))
-	f.Add([]byte(`{}`), uint16(0x8000))
-	f.Fuzz(func(t *testing.T, body []byte, mask uint16) {
+	s := storm.New(f)
+	s.Add([]byte(`{"a":1,"b":[2, 3],"c":"x"}`), uint16(0b10_01_00))
+	s.Add([]byte(` { "a" : 1 } `), uint16(1))
+	s.Add([]byte(`{}`), uint16(0x8000))
+	s.Fuzz(func(tb testing.TB, body []byte, mask uint16) {
 		var want map[string]json.RawMessage
-		if json.Unmarshal(body, &want) != nil || want == nil {
-			return
+		var whole any
+		if json.Unmarshal(body, &want) != nil || want == nil || json.Unmarshal(body, &whole) != nil {
+			return // no object, or one with a number that no float64 holds
 		}
 		var o Object
 		if o.Parse(body) != nil || o.Len() != len(want) {
@@ -95,17 +99,17 @@ func FuzzObject(f *testing.F) {
 		var got, wanted any
 		out := o.Append(nil)
 		if err := json.Unmarshal(out, &got); err != nil {
-			t.Fatalf("%q with %b gave %q: %v", body, mask, out, err)
+			tb.Fatalf("%q with %b gave %q: %v", body, mask, out, err)
 		}
 		text, err := json.Marshal(want)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if err := json.Unmarshal(text, &wanted); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if !reflect.DeepEqual(got, wanted) {
-			t.Fatalf("%q with %b gave %q, want %q", body, mask, out, text)
+			tb.Fatalf("%q with %b gave %q, want %q", body, mask, out, text)
 		}
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"gatehouse/internal/testkit/storm"
 )
 
 func TestRequestRefuses(t *testing.T) {
@@ -114,10 +116,11 @@ func TestRequestParseDoesNotAllocate(t *testing.T) {
 }
 
 func FuzzRequest(f *testing.F) {
-	f.Add([]byte(`{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}],"stream":true,"gatehouse":{"tags":["a"]}}`))
-	f.Add([]byte(`{"model":"a","\u006dodel":"b"}`))
-	f.Add([]byte(`{"MODEL":"a"}`))
-	f.Fuzz(func(t *testing.T, body []byte) {
+	s := storm.New(f)
+	s.Add([]byte(`{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}],"stream":true,"gatehouse":{"tags":["a"]}}`))
+	s.Add([]byte(`{"model":"a","\u006dodel":"b"}`))
+	s.Add([]byte(`{"MODEL":"a"}`))
+	s.Fuzz(func(tb testing.TB, body []byte) {
 		var r Request
 		if r.Parse(body) != nil {
 			return
@@ -129,11 +132,11 @@ func FuzzRequest(f *testing.F) {
 		}
 		var sent map[string]json.RawMessage
 		if err := json.Unmarshal(out, &sent); err != nil {
-			t.Fatalf("%q gave %q: %v", body, out, err)
+			tb.Fatalf("%q gave %q: %v", body, out, err)
 		}
 		for name := range sent {
 			if field, ok := fieldOf([]byte(name)); ok && field.private() {
-				t.Fatalf("%q sends %s upstream", body, name)
+				tb.Fatalf("%q sends %s upstream", body, name)
 			}
 		}
 		if model, err := r.Text(Model); err == nil && model != "" {
@@ -141,7 +144,7 @@ func FuzzRequest(f *testing.F) {
 				Model string `json:"model"`
 			}
 			if err := json.Unmarshal(out, &again); err == nil && again.Model != model {
-				t.Fatalf("%q: checked %q, sent %q", body, model, again.Model)
+				tb.Fatalf("%q: checked %q, sent %q", body, model, again.Model)
 			}
 		}
 	})

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"gatehouse/internal/testkit/storm"
 )
 
 func TestMembersRefuses(t *testing.T) {
@@ -75,14 +77,15 @@ func TestText(t *testing.T) {
 // FuzzMembers holds the scanner to encoding/json: what that accepts is accepted with the same members, and what only the
 // scanner accepts can differ inside strings alone.
 func FuzzMembers(f *testing.F) {
+	s := storm.New(f)
 	for _, seed := range []string{
 		`{}`, ` { } `, `{"model":"gpt-4","messages":[{"role":"user","content":"a \"b\" {c} \\"}],"n":1.0}`,
 		`{"a":[],"b":{},"c":[[],{}],"d":-0.5e+10,"e":true,"f":false,"g":null}`, `{"a":1}x`, `{"a":[{]}}`, `{"\u006dodel":"x"}`,
 		`{"a":"\ud800"}`, `{"a":12345678901234567890}`, `{"a":"\\\\\\""}`, `[1]`, `{"a":1,"a":2}`,
 	} {
-		f.Add([]byte(seed))
+		s.Add([]byte(seed))
 	}
-	f.Fuzz(func(t *testing.T, body []byte) {
+	s.Fuzz(func(tb testing.TB, body []byte) {
 		members, _, _, err := Members(body, nil)
 		var want map[string]json.RawMessage
 		wantErr := json.Unmarshal(body, &want)
@@ -91,14 +94,14 @@ func FuzzMembers(f *testing.F) {
 			if errors.Is(err, ErrDepth) {
 				return
 			}
-			t.Fatalf("refused %q: %v", body, err)
+			tb.Fatalf("refused %q: %v", body, err)
 		}
 		if err != nil {
 			return
 		}
 		if !isObject {
 			if blank := blankStrings(body); !json.Valid(blank) {
-				t.Fatalf("accepted %q, whose structure %q is invalid", body, blank)
+				tb.Fatalf("accepted %q, whose structure %q is invalid", body, blank)
 			}
 			return
 		}
@@ -106,16 +109,16 @@ func FuzzMembers(f *testing.F) {
 		for _, m := range members {
 			var key string
 			if err := json.Unmarshal(body[m.Key:m.KeyEnd], &key); err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 			got[key] = body[m.Val:m.End]
 		}
 		if len(got) != len(want) {
-			t.Fatalf("%q: %d members, want %d", body, len(got), len(want))
+			tb.Fatalf("%q: %d members, want %d", body, len(got), len(want))
 		}
 		for k, v := range want {
 			if !bytes.Equal(bytes.TrimSpace(v), got[k]) {
-				t.Fatalf("%q: member %q is %q, want %q", body, k, got[k], v)
+				tb.Fatalf("%q: member %q is %q, want %q", body, k, got[k], v)
 			}
 		}
 	})

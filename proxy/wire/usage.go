@@ -11,7 +11,7 @@ type Usage struct {
 	Seen    bool        // there was a usage object with a token count in it
 	Cost    models.Nano // what the provider itself says that the call cost (OpenRouter); HasCost says whether it did
 	HasCost bool
-	Bad     bool // a count was negative or no number: the figures cannot be trusted
+	Bad     bool // a count was no Count: the figures cannot be trusted
 }
 
 // Merge takes what the later object of a stream says. Anthropic spreads usage over two events, each of which names only
@@ -172,13 +172,29 @@ func (u *Usage) count(to *int64, raw []byte) {
 	if Null(raw) {
 		return
 	}
-	n, ok := Int(raw)
-	if !ok || n < 0 {
+	n, ok := Count(raw)
+	if !ok {
 		u.Bad = true
 		return
 	}
 	*to = n
 }
+
+// mostCount is the largest number that every JSON reader takes exactly, and so small that no sum of counts overflows.
+const mostCount = 1 << 53
+
+// Count decodes how many of something there were: a whole number that is not below nothing. ok is false for anything else,
+// and for more than anybody could count.
+func Count(raw []byte) (n int64, ok bool) {
+	n, ok = Int(raw)
+	if !ok || n < 0 || n > mostCount {
+		return 0, false
+	}
+	return n, true
+}
+
+// AddCounts sums two counts. Lists of counts may be long: the sum is a count too.
+func AddCounts(a, b int64) int64 { return min(a+b, mostCount) }
 
 func (u *Usage) cost(raw []byte) {
 	if Null(raw) || IsObject(raw) {

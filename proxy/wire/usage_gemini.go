@@ -21,8 +21,8 @@ func ReadGeminiUsage(raw []byte) Usage {
 	modality := func(list, name string) int64 {
 		var n int64
 		EachElement(Lookup(raw, list), func(e []byte) {
-			if v, ok := Int(Lookup(e, "tokenCount")); ok && v > 0 && StringIs(Lookup(e, "modality"), name) {
-				n += v
+			if v, ok := Count(Lookup(e, "tokenCount")); ok && StringIs(Lookup(e, "modality"), name) {
+				n = AddCounts(n, v)
 			}
 		})
 		return n

@@ -96,6 +96,20 @@ func IsObject(raw []byte) bool { return len(raw) > 0 && raw[0] == '{' }
 // IsArray is IsObject for arrays.
 func IsArray(raw []byte) bool { return len(raw) > 0 && raw[0] == '[' }
 
+// ObjectIn is the JSON object that a text holds, without the white space around it; nil when it holds anything else. Unlike
+// Members it looks inside strings too: models write escapes that JSON does not know, and what is passed on inside another
+// body would break all of it.
+func ObjectIn(text string) []byte {
+	raw := bytes.TrimSpace([]byte(text))
+	if !IsObject(raw) || !json.Valid(raw) {
+		return nil
+	}
+	if end, err := value(raw, 0); err != nil || end != len(raw) {
+		return nil // nested too deeply
+	}
+	return raw
+}
+
 // AppendString appends s as a JSON string.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')

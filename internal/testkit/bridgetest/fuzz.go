@@ -1,5 +1,5 @@
-// Package bridgetest holds the fuzz target that every translation between two wires passes: whatever bytes come in, what goes
-// out is well formed, no larger than what came in accounts for, and the same each time.
+// Package bridgetest holds the fuzz targets that every translation between two wires passes: whatever bytes come in, what goes
+// out is well formed, in an order that the wire knows, no larger than what came in accounts for, and the same each time.
 package bridgetest
 
 import (
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"gatehouse/internal/testkit/storm"
 	"gatehouse/proxy/stream"
 	"gatehouse/proxy/wire"
 )
@@ -25,64 +26,127 @@ type Bridge interface {
 // room is what an output may be larger than its input by: escapes, and what every answer has around its content.
 func room(in int) int { return 64<<10 + 64*in }
 
-// Requests fuzzes the client's half: a body is refused, or becomes a JSON body.
+// Requests fuzzes the client's half: a body is refused, or becomes a JSON body, the same each time.
 func Requests(f *testing.F, make func() Bridge, seeds ...string) {
 	f.Helper()
-	for _, s := range seeds {
-		f.Add([]byte(s))
+	s := storm.New(f)
+	for _, text := range seeds {
+		s.Add([]byte(text))
 	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		var r wire.Request
-		if !json.Valid(body) || r.Parse(slices.Clone(body)) != nil {
-			return // the plane parses first
+	s.Fuzz(func(tb testing.TB, body []byte) { tb.Helper(); Request(tb, make, body) })
+}
+
+// Request holds the translation of one request to what Requests says. A body with a broken string in it, which the plane lets
+// pass, may stay broken.
+func Request(tb testing.TB, make func() Bridge, body []byte) {
+	tb.Helper()
+	given := slices.Clone(body)
+	var r wire.Request
+	if r.Parse(body) != nil {
+		return // the plane parses first
+	}
+	out, err := make().Request(nil, &r, "m")
+	if !bytes.Equal(given, body) {
+		tb.Fatalf("%q was written over: %q", given, body)
+	}
+	if err != nil {
+		if err.Error() == "" {
+			tb.Fatalf("%q is refused without a word", body)
 		}
-		out, err := make().Request(nil, &r, "m")
-		if err != nil {
-			return
+		return
+	}
+	if !json.Valid(out) && json.Valid(body) {
+		tb.Fatalf("%q gave %q", body, out)
+	}
+	if len(out) > room(len(body)) {
+		tb.Fatalf("%d bytes gave %d", len(body), len(out))
+	}
+	if len(body)%8 == 0 {
+		var again wire.Request
+		if again.Parse(body) != nil {
+			tb.Fatalf("%q reads once", body)
 		}
-		if !json.Valid(out) {
-			t.Fatalf("%q gave %q", body, out)
+		if second, _ := make().Request(nil, &again, "m"); !bytes.Equal(out, second) {
+			tb.Fatalf("%q gave %q, then %q", body, out, second)
 		}
-		if len(out) > room(len(body)) {
-			t.Fatalf("%d bytes gave %d", len(body), len(out))
-		}
-	})
+	}
 }
 
 // Answers fuzzes the provider's half: the bytes are taken for a whole answer, and their lines for the events of a stream.
 // next makes the client's own filter.
 func Answers(f *testing.F, make func() Bridge, next func() stream.Filter, seeds ...string) {
 	f.Helper()
-	for _, s := range seeds {
-		f.Add([]byte(s))
+	s := storm.New(f)
+	for _, text := range seeds {
+		s.Add([]byte(text))
 	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		given := slices.Clone(text)
-		if out, _, err := make().Answer(nil, text); err == nil {
-			if json.Valid(text) && !json.Valid(out) {
-				t.Fatalf("%q gave %q", given, out)
-			}
-			if len(out) > room(len(text)) {
-				t.Fatalf("%d bytes gave %d", len(text), len(out))
-			}
+	s.Fuzz(func(tb testing.TB, text []byte) { tb.Helper(); Answer(tb, make, next, text) })
+}
+
+// Answer holds the translation of one answer, and of one stream, to what is true of all of them.
+func Answer(tb testing.TB, make func() Bridge, next func() stream.Filter, text []byte) {
+	tb.Helper()
+	given := slices.Clone(text)
+	if out, usage, err := make().Answer(nil, text); err == nil {
+		if !json.Valid(out) && json.Valid(text) {
+			tb.Fatalf("%q gave %q", given, out)
 		}
-		if !bytes.Equal(given, text) {
-			t.Fatalf("%q was written over: %q", given, text)
+		if len(out) > room(len(text)) {
+			tb.Fatalf("%d bytes gave %d", len(text), len(out))
 		}
-		Events(t, make().Filter(next()), text)
-	})
+		Usage(tb, usage)
+		shown(tb, out)
+	}
+	client := next()
+	Events(tb, make().Filter(client), text, orderOf(client))
+	if !bytes.Equal(given, text) {
+		tb.Fatalf("%q was written over: %q", given, text)
+	}
+}
+
+// Usage holds usage to what can be billed: no count is below nothing, whatever the provider said.
+func Usage(tb testing.TB, u wire.Usage) {
+	tb.Helper()
+	c := u.Canonical()
+	for i, n := range c.Values() {
+		if n < 0 {
+			tb.Fatalf("counter %d of %+v is %d", i, u, n)
+		}
+	}
+	if c.InputTotal() < 0 || c.OutputTotal() < 0 {
+		tb.Fatalf("%+v is %d and %d tokens", u, c.InputTotal(), c.OutputTotal())
+	}
+	for _, n := range [...]int64{
+		u.Input, u.CacheRead, u.CacheWrite5m, u.CacheWrite1h, u.InputAudio, u.AudioCached, u.InputImage, u.Output, u.Reasoning, u.OutputAudio,
+		u.OutputImage, u.WebSearches, u.SearchUnits, int64(u.Cost),
+	} {
+		if n < 0 {
+			tb.Fatalf("a count below nothing: %+v", u)
+		}
+	}
+}
+
+// shown holds the usage in an answer, which clients add up, to the same.
+func shown(tb testing.TB, out []byte) {
+	tb.Helper()
+	for _, name := range [...]string{"usage", "usageMetadata"} {
+		raw := wire.Lookup(out, name)
+		if i := bytes.Index(raw, []byte(`":-`)); i >= 0 {
+			tb.Fatalf("a client is shown %s", raw)
+		}
+	}
 }
 
 // Events feeds the lines of a text as the events of a stream, and holds what comes out to the form of server-sent events, with
 // JSON in them where there was JSON in those of the provider: the strings of a provider's JSON are passed on as they are, and
-// a broken escape in one is not looked for. A line "name|data" names its event.
-func Events(t *testing.T, filter stream.Filter, text []byte) {
-	t.Helper()
+// a broken escape in one is not looked for. A line "name|data" names its event. order is that of the client's wire, or nil.
+func Events(tb testing.TB, filter stream.Filter, text []byte, order Order) {
+	tb.Helper()
 	var out []byte
 	state, sound := filter.State(), true
 	for line := range bytes.Lines(text) {
 		ev := stream.Event{Data: bytes.TrimRight(line, "\n")}
-		if name, data, ok := bytes.Cut(ev.Data, []byte("|")); ok && len(name) < 40 && bytes.IndexByte(name, '{') < 0 && bytes.IndexByte(name, '\r') < 0 {
+		if name, data, ok := bytes.Cut(ev.Data, []byte("|")); ok && len(name) < 40 && bytes.IndexByte(name, '{') < 0 {
 			ev = stream.Event{Name: name, Data: data}
 		}
 		sound = sound && json.Valid(ev.Data)
@@ -91,29 +155,62 @@ func Events(t *testing.T, filter stream.Filter, text []byte) {
 			break
 		}
 	}
-	if state.Finished && !state.Done {
+	if state.Finished && !state.Done && state.Failure == nil {
 		out = filter.End(out)
+		if !state.Done {
+			order = nil // a wire whose end cannot be made up
+		}
 	}
 	if len(out) > room(len(text)) {
-		t.Fatalf("%d bytes gave %d", len(text), len(out))
+		tb.Fatalf("%d bytes gave %d", len(text), len(out))
 	}
+	Usage(tb, state.Usage)
+	if state.TextBytes < len(state.Text) {
+		tb.Fatalf("%q: %d bytes of text, %d kept", text, state.TextBytes, len(state.Text))
+	}
+	Frames(tb, out, text, sound, order)
+	if order != nil {
+		if wrong := order.End(state); wrong != "" {
+			tb.Fatalf("%q gave %q: %s", text, out, wrong)
+		}
+	}
+}
+
+// Frames takes a stream apart as a client does. sound says that its data must be JSON; text is what it was made of.
+func Frames(tb testing.TB, out, text []byte, sound bool, order Order) {
+	tb.Helper()
 	if len(out) > 0 && !bytes.HasSuffix(out, []byte("\n\n")) {
-		t.Fatalf("%q gave an event without an end: %q", text, out)
+		tb.Fatalf("%q gave an event without an end: %q", text, out)
 	}
-	for frame := range strings.SplitSeq(strings.TrimSuffix(string(out), "\n\n"), "\n\n") {
-		lines := strings.Split(frame, "\n")
-		for _, line := range lines {
-			data, ok := strings.CutPrefix(line, "data: ")
+	if bytes.IndexByte(out, '\r') >= 0 {
+		tb.Fatalf("%q gave a line that a client ends elsewhere: %q", text, out)
+	}
+	for rest := out; len(rest) > 0; {
+		var frame, name, data []byte
+		frame, rest, _ = bytes.Cut(rest, []byte("\n\n"))
+		for line := range bytes.SplitSeq(frame, []byte("\n")) {
 			switch {
-			case ok && sound && data != "[DONE]" && !json.Valid([]byte(data)):
-				t.Fatalf("%q gave the data %q", text, data)
-			case !ok && line != "" && line[0] != ':' && !strings.HasPrefix(line, "event: "):
-				t.Fatalf("%q gave the line %q", text, line)
+			case bytes.HasPrefix(line, []byte("data: ")) && data == nil:
+				data = line[len("data: "):]
+			case bytes.HasPrefix(line, []byte("event: ")) && name == nil && data == nil:
+				name = line[len("event: "):]
+			case len(line) > 0 && line[0] != ':':
+				tb.Fatalf("%q gave the line %q", text, line)
 			}
 		}
-		if len(lines) > 2 {
-			t.Fatalf("%q gave an event of %d lines: %q", text, len(lines), frame)
+		if data == nil {
+			continue
 		}
+		if sound && string(data) != "[DONE]" && !json.Valid(data) {
+			tb.Fatalf("%q gave the data %q", text, data)
+		}
+		if order == nil {
+			continue
+		}
+		if wrong := order.Event(name, data); wrong != "" {
+			tb.Fatalf("%q gave %q: %s", text, out, wrong)
+		}
+		shown(tb, data)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
-	"strings"
 
 	"gatehouse/proxy/stream"
 	"gatehouse/proxy/wire"
@@ -85,17 +84,12 @@ func thoughtPart(text []byte, signature string) []byte {
 }
 
 func callPart(id, name, arguments string) []byte {
-	args := []byte(strings.TrimSpace(arguments))
-	var probe wire.Object
-	if probe.Parse(args) != nil {
-		args = []byte("{}")
-	}
 	var fn, p wire.Builder
 	if id != "" {
 		fn.Text("id", id)
 	}
 	fn.Text("name", name)
-	fn.Raw("args", args)
+	fn.RawOr("args", wire.ObjectIn(arguments), "{}")
 	p.Raw("functionCall", fn.Bytes())
 	return p.Bytes()
 }

@@ -61,13 +61,8 @@ func (e *events) Event(ev stream.Event, out []byte) ([]byte, error) {
 		e.State().ServiceTier = tier
 	}
 	var err error
-	if !e.begun {
-		e.begun, e.model = true, bytes.Clone(a.Model())
-		for _, name := range [...]string{"response.created", "response.in_progress"} {
-			if out, err = e.whole(name, "in_progress", "null", out); err != nil {
-				return out, err
-			}
-		}
+	if out, err = e.start(out); err != nil {
+		return out, err
 	}
 	a.EachDelta(func(d wire.Delta) {
 		if err == nil && d.Index == 0 {
@@ -76,6 +71,21 @@ func (e *events) Event(ev stream.Event, out []byte) ([]byte, error) {
 	})
 	e.State().Usage = e.usage
 	return out, err
+}
+
+// start sends the events that every response begins with, once.
+func (e *events) start(out []byte) ([]byte, error) {
+	if e.begun {
+		return out, nil
+	}
+	e.begun, e.model = true, bytes.Clone(e.answer.Model())
+	var err error
+	for _, name := range [...]string{"response.created", "response.in_progress"} {
+		if out, err = e.whole(name, "in_progress", "null", out); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
 }
 
 // grow takes what one choice adds.
@@ -273,12 +283,15 @@ func (e *events) close(out []byte) ([]byte, error) {
 		return out, nil
 	}
 	e.ended = true
-	out, err := e.rest(out)
+	out, err := e.start(out)
 	if err != nil {
 		return out, err
 	}
-	out, err = e.finishItem(out)
+	if out, err = e.rest(out); err != nil {
 	if err != nil {
+		return out, err
+	}
+	if out, err = e.finishItem(out); err != nil {
 		return out, err
 	}
 	status, details := ended(e.finish)

@@ -402,16 +402,11 @@ func (t *ToChat) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 	wire.EachElement(wire.Lookup(said, "tool_calls"), func(call []byte) {
 		name, _ := wire.String(wire.Lookup(call, "function", "name"))
 		arguments, _ := wire.String(wire.Lookup(call, "function", "arguments"))
-		input := []byte(strings.TrimSpace(arguments))
-		var probe wire.Object
-		if probe.Parse(input) != nil {
-			input = []byte("{}")
-		}
 		var o wire.Builder
 		o.Text("type", "tool_use")
 		o.Raw("id", wire.Lookup(call, "id"))
 		o.Text("name", t.original(name))
-		o.Raw("input", input)
+		o.RawOr("input", wire.ObjectIn(arguments), "{}")
 		blocks, calls = append(blocks, o.Bytes()), true
 	})
 	finish, _ := wire.String(wire.Lookup(choice, "finish_reason"))

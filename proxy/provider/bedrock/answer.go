@@ -33,8 +33,8 @@ func ReadUsage(raw []byte) wire.Usage {
 		if wire.Null(v) {
 			return
 		}
-		n, ok := wire.Int(v)
-		if !ok || n < 0 {
+		n, ok := wire.Count(v)
+		if !ok {
 			u.Bad = true
 			return
 		}
@@ -47,7 +47,7 @@ func ReadUsage(raw []byte) wire.Usage {
 	count(&u.CacheWrite5m, "cacheWriteInputTokens")
 	wire.EachElement(wire.Lookup(raw, "cacheDetails"), func(d []byte) {
 		if ttl, _ := wire.String(wire.Lookup(d, "ttl")); ttl == "1h" {
-			if n, ok := wire.Int(wire.Lookup(d, "inputTokens")); ok && n > 0 && n <= u.CacheWrite5m {
+			if n, ok := wire.Count(wire.Lookup(d, "inputTokens")); ok && n <= u.CacheWrite5m {
 				u.CacheWrite5m -= n
 				u.CacheWrite1h += n
 			}

@@ -66,7 +66,7 @@ func (f *FromEmbedding) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 	if len(v.Values) == 0 {
 		return dst, v.Usage, chat.ErrAnswer
 	}
-	if n, ok := wire.Int(wire.Lookup(body, "inputTextTokenCount")); ok && n >= 0 {
+	if n, ok := wire.Count(wire.Lookup(body, "inputTextTokenCount")); ok {
 		v.Usage.Input, v.Usage.Seen = n, true
 	}
 	out, err := v.Append(dst)

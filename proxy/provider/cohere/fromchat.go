@@ -219,7 +219,7 @@ func ReadUsage(raw []byte) wire.Usage {
 			if wire.Null(v) {
 				continue
 			}
-			if n, ok := wire.Int(v); ok && n >= 0 {
+			if n, ok := wire.Count(v); ok {
 				*c.to = n
 			} else {
 				u.Bad = true
@@ -227,7 +227,7 @@ func ReadUsage(raw []byte) wire.Usage {
 		}
 		u.Seen = u.Seen || u.Input > 0 || u.Output > 0
 	}
-	if n, ok := wire.Int(wire.Lookup(raw, "cached_tokens")); ok && n > 0 {
+	if n, ok := wire.Count(wire.Lookup(raw, "cached_tokens")); ok {
 		u.CacheRead = min(n, u.Input)
 	}
 	return u

@@ -71,8 +71,8 @@ func (f *FromEmbedding) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 	wire.EachElement(wire.Lookup(body, "embeddings"), func(e []byte) { keep(wire.Lookup(e, "values")) })
 	wire.EachElement(wire.Lookup(body, "predictions"), func(e []byte) {
 		keep(wire.Lookup(e, "embeddings", "values"))
-		if n, ok := wire.Int(wire.Lookup(e, "embeddings", "statistics", "token_count")); ok && n >= 0 {
-			v.Usage.Input += n
+		if n, ok := wire.Count(wire.Lookup(e, "embeddings", "statistics", "token_count")); ok {
+			v.Usage.Input = wire.AddCounts(v.Usage.Input, n)
 			v.Usage.Seen = true
 		}
 	})

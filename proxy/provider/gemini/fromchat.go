@@ -304,11 +304,9 @@ func (f *FromChat) result(r *chat.Request, p *chat.Part) ([][]byte, error) {
 	var fn, o, wrap wire.Builder
 	fn.Text("name", name)
 	text := chat.JoinText(p.Parts)
-	var probe wire.Object
-	switch {
-	case probe.Parse([]byte(text)) == nil:
-		fn.Raw("response", []byte(text))
-	default:
+	if object := wire.ObjectIn(text); object != nil {
+		fn.Raw("response", object)
+	} else {
 		wrap.Text("result", text)
 		fn.Raw("response", wrap.Bytes())
 	}
