@@ -288,7 +288,6 @@ func (e *events) close(out []byte) ([]byte, error) {
 		return out, err
 	}
 	if out, err = e.rest(out); err != nil {
-	if err != nil {
 		return out, err
 	}
 	if out, err = e.finishItem(out); err != nil {
