@@ -264,6 +264,14 @@ func delegated(who access.Actor, key *models.Key) bool {
 	return key.UserID != nil && *key.UserID != who.UserID && !who.IsAdmin()
 }
 
+// OfForm is the key that a form with this nonce made. Errors: NotFound, those of Info.
+func (k *Keys) OfForm(ctx context.Context, who access.Actor, nonce string) (*KeyView, error) {
+	if nonce == "" {
+		return nil, access.NotFound("key", "")
+	}
+	return k.Info(ctx, who, ByID(newKeyID(who, nonce)))
+}
+
 // newKeyID is random, or made from the nonce of a form so that its second POST finds the id taken.
 func newKeyID(who access.Actor, nonce string) string {
 	if nonce == "" {

@@ -2,7 +2,6 @@ package portal
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -59,7 +58,7 @@ func (h *Handlers) keyFormOptions(c *fiber.Ctx) error {
 		return err
 	}
 	f := h.Frame(c)
-	part := keys.OptionsPart(f, h.formOptions(h.locale(c), in, options, nil))
+	part := keys.OptionsPart(f, h.formOptions(c, in, options, nil))
 	return web.Render(c, part, part)
 }
 
@@ -90,7 +89,7 @@ func (h *Handlers) showKeyForm(c *fiber.Ctx, status int, in keyInput, problems m
 	at := h.keyPlace(c, "")
 	v := keys.Form{
 		Page: !web.IsPartial(c), Action: h.url("/ui/keys/new" + at.mark), Back: at.back, OptionsURL: h.url("/ui/keys/new/options"), Nonce: once,
-		Name: text("key_alias", in.name), Owner: text("owner", in.owner), Team: text("team_id", in.team), Options: h.formOptions(l, in, options, problems),
+		Name: text("key_alias", in.name), Owner: text("owner", in.owner), Team: text("team_id", in.team), Options: h.formOptions(c, in, options, problems),
 		RPM: text("rpm_limit", in.rpm), TPM: text("tpm_limit", in.tpm), Parallel: text("max_parallel_requests", in.parallel),
 		PerModel: text("model_limits", in.perModel), Tags: text("tags", in.tags), Aliases: text("aliases", in.aliases), Metadata: text("metadata", in.metadata),
 		Routes: text("allowed_routes", in.routes),
@@ -135,7 +134,8 @@ func ownerOptions(l i18n.Locale, in keyInput, o *control.KeyOptions) (owners, te
 	return owners, teams
 }
 
-func (h *Handlers) formOptions(l i18n.Locale, in keyInput, o *control.KeyOptions, problems map[string]string) keys.Options {
+func (h *Handlers) formOptions(c *fiber.Ctx, in keyInput, o *control.KeyOptions, problems map[string]string) keys.Options {
+	l := h.locale(c)
 	v := keys.Options{
 		AllLabel: l.AllMyModels(), AllText: l.AllowAllModels(), ModelText: ui.Text{Error: problems["models"]},
 		Budget: ui.Text{Value: in.budget, Error: problems["max_budget"]}, Expires: ui.Text{Value: in.expires, Error: problems["duration"]},
@@ -144,9 +144,7 @@ func (h *Handlers) formOptions(l i18n.Locale, in keyInput, o *control.KeyOptions
 	if in.teamID() != "" {
 		v.AllLabel, v.AllText = l.AllTeamModels(), l.AllowAllTeamModels()
 	}
-	for _, m := range o.Models {
-		v.Models = append(v.Models, ui.Option{Value: m.Name, Label: m.Name, Note: viaTeam(l, m.Via), Selected: slices.Contains(in.models, m.Name)})
-	}
+	v.Models = h.pricedModels(c, o.Models, in.models)
 	if o.Bounds.MaxBudget != nil {
 		v.Budget.Help = l.UpToByAdmin(l.MoneyShort(int64(*o.Bounds.MaxBudget)))
 	}
@@ -175,12 +173,25 @@ func (h *Handlers) formOptions(l i18n.Locale, in keyInput, o *control.KeyOptions
 	return v
 }
 
-// viaTeam says which list lets a model through.
-func viaTeam(l i18n.Locale, via string) string {
-	if name, is := strings.CutPrefix(via, "team "); is {
-		return l.TeamNamed(name)
+// pricedModels are models to choose from, each with what it costs where that is known.
+func (h *Handlers) pricedModels(c *fiber.Ctx, choices []control.ModelChoice, chosen []string) []ui.Option {
+	l := h.locale(c)
+	names := make([]string, len(choices))
+	for i := range choices {
+		names[i] = choices[i].Name
 	}
-	return via
+	prices, err := h.Models.Prices(c.UserContext(), web.Actor(c), names)
+	if err != nil {
+		prices = nil // a list without prices is still one to choose from
+	}
+	options := make([]ui.Option, len(choices))
+	for i, name := range names {
+		options[i] = ui.Option{Value: name, Label: name, Selected: slices.Contains(chosen, name)}
+		if p := prices[name]; p.Known {
+			options[i].Note = l.PriceInOut(l.Money(int64(p.In)), l.Money(int64(p.Out)))
+		}
+	}
+	return options
 }
 
 // keyCreate serves POST /ui/keys/new: the one view of the secret, or the form again with what is wrong.
@@ -237,7 +248,12 @@ func (h *Handlers) showCreated(c *fiber.Ctx, created *control.CreatedKey, rotate
 	shown := secret[:min(7, len(secret))] + "…" + secret[max(0, len(secret)-4):]
 	v := keys.Created{
 		Page: !web.IsPartial(c), Rotated: rotated, Name: keyName(k), Secret: secret, Shown: shown, Facts: keyFacts(l, &created.KeyView),
-		Done: h.keyPlace(c, k.ID).back, Snippets: ui.Snippets(f.APIBase, h.exampleModel(c, k), shown),
+		Done: h.keyPlace(c, k.ID).back,
+	}
+	model := h.exampleModel(c, k)
+	v.Snippets = ui.Snippets(f.APIBase, model, shown)
+	if f.Nav.Playground {
+		v.Playground = link(h.url("/ui/playground"), nil, "key", k.ID, "model", model)
 	}
 	for _, clamp := range created.Clamped {
 		v.Clamped = append(v.Clamped, sayClamp(l, created, clamp))
@@ -323,12 +339,15 @@ func sayClamp(l i18n.Locale, created *control.CreatedKey, clamp control.Clamp) s
 }
 
 // showSpent answers a form that was sent twice.
-func (h *Handlers) showSpent(c *fiber.Ctx, _ string) error {
+func (h *Handlers) showSpent(c *fiber.Ctx, nonce string) error {
 	f, err := h.frame(c)
 	if err != nil {
 		return err
 	}
 	v := keys.Spent{Page: !web.IsPartial(c), Back: h.url("/ui/keys")}
+	if made, err := h.Keys.OfForm(c.UserContext(), web.Actor(c), nonce); err == nil && access.May(web.Actor(c), access.KeyRegenerate, access.Key(&made.Key)) {
+		v.Rotate = h.keyURL(made.Key.ID, "/rotate")
+	}
 	return web.RenderStatus(c, fiber.StatusConflict, keys.SpentPage(f, v), keys.SpentPart(f, v))
 }
 

@@ -132,7 +132,7 @@ func (h *Handlers) keySettings(c *fiber.Ctx, v *control.KeyView, edit *form) (*k
 	}
 	out := &keys.Form{
 		Edit: true, Page: true, Back: h.url("/ui/keys"), Version: version, Problems: edit.problems, Name: text("key_alias", in.name),
-		Options: h.formOptions(l, in, options, nil), More: true, RPM: text("rpm_limit", in.rpm), TPM: text("tpm_limit", in.tpm),
+		Options: h.formOptions(c, in, options, nil), More: true, RPM: text("rpm_limit", in.rpm), TPM: text("tpm_limit", in.tpm),
 		Parallel: text("max_parallel_requests", in.parallel), PerModel: text("model_limits", in.perModel), Tags: text("tags", in.tags),
 		Aliases: text("aliases", in.aliases), Metadata: text("metadata", in.metadata), Routes: text("allowed_routes", in.routes),
 	}

@@ -1,12 +1,15 @@
 package portal
 
 import (
+	"math"
+	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"gatehouse/app/control"
 	"gatehouse/app/web"
+	"gatehouse/models/duration"
 	"gatehouse/models/fault"
 	"gatehouse/views/i18n"
 	"gatehouse/views/ui"
@@ -138,6 +141,7 @@ func (h *Handlers) teamBudgets(c *fiber.Ctx, l i18n.Locale, s usageState, body *
 			Name: teamName(&v.Team), Href: h.teamURL(v.Team.ID, ""), Spend: l.Money(int64(v.Spend)), Of: l.OfBudget(l.MoneyShort(int64(*limit))),
 			Meter: ui.Meter{Percent: share, Label: l.BudgetUsed(int64(share))},
 		}
+		b.Note = runsOut(l, v)
 		if v.ResetsAt != nil && body.Reset == "" {
 			body.Reset = l.ResetOn(l.LongDate(v.ResetsAt.Time))
 		}
@@ -151,6 +155,25 @@ func (h *Handlers) teamBudgets(c *fiber.Ctx, l i18n.Locale, s usageState, body *
 		}
 	}
 	return nil
+}
+
+// runsOut says when a team's budget is used up at the pace of its present period, "" where it lasts until the reset.
+func runsOut(l i18n.Locale, v *control.TeamView) string {
+	limit, every := v.Team.MaxBudget, textOf(v.Team.BudgetDuration)
+	length, err := duration.Parse(every)
+	if limit == nil || v.ResetsAt == nil || err != nil || length.IsNever() || v.Spend <= 0 || v.Spend >= *limit {
+		return ""
+	}
+	left := v.ResetsAt.Sub(l.Now)
+	gone := time.Duration(length.Seconds())*time.Second - left
+	if gone < dayLength || left <= 0 { // too early to speak of a pace
+		return ""
+	}
+	lasts := time.Duration(float64(gone) * float64(*limit-v.Spend) / float64(v.Spend))
+	if lasts >= left {
+		return ""
+	}
+	return l.RunsOutIn(max(1, int64(lasts/dayLength)))
 }
 
 // usageStats are the tiles; old is the period before, nil to leave the comparison out.
@@ -170,7 +193,7 @@ func usageStats(l i18n.Locale, days []control.DaySpend, sum control.Usage, old *
 		{Label: l.Spend(), Value: l.Money(int64(sum.Spend)), Line: line(bySpend.of)},
 		{Label: l.Requests(), Value: requests, Full: allRequests, Note: l.FailedShare(failedShare(l, sum.Failed, sum.Requests)), Line: line(byRequests.of)},
 		{Label: l.Tokens(), Value: tokens, Full: allTokens, Note: l.InAndOut(in, out), Line: line(byTokens.of)},
-		{Label: l.CacheHitRate(), Value: failedShare(l, sum.CacheHits, sum.Requests), Help: l.SavedResponseHelp(), Note: l.SavedAmount(l.Money(int64(sum.Saved)))},
+		{Label: l.CacheHitRate(), Value: failedShare(l, sum.CacheHits, sum.Requests), Help: l.SavedResponseHelp(), Note: l.SavedAmount(l.Money(int64(sum.Saved))), Line: hitLine(days)},
 	}
 	if old == nil {
 		return stats
@@ -182,7 +205,40 @@ func usageStats(l i18n.Locale, days []control.DaySpend, sum control.Usage, old *
 	stats[0].Delta = delta(l, int64(sum.Spend), int64(old.Spend), ui.Neutral)
 	stats[1].Delta = delta(l, sum.Requests, old.Requests, ui.Neutral)
 	stats[2].Delta = delta(l, sum.Tokens(), old.Tokens(), ui.Neutral)
+	if old.Requests > 0 && sum.Requests > 0 {
+		stats[3].Delta = pointDelta(l, share(sum.CacheHits, sum.Requests)-share(old.CacheHits, old.Requests))
+	}
 	return stats
+}
+
+func share(part, all int64) float64 {
+	if all == 0 {
+		return 0
+	}
+	return float64(part) * 100 / float64(all)
+}
+
+// hitLine is the share of calls that the response cache answered, by day; nil while it answered none.
+func hitLine(days []control.DaySpend) []float64 {
+	var out []float64
+	some := false
+	for _, d := range days {
+		out = append(out, share(d.Usage.CacheHits, d.Usage.Requests))
+		some = some || d.Usage.CacheHits > 0
+	}
+	if !some {
+		return nil
+	}
+	return out
+}
+
+// pointDelta is a change of a share, in percentage points; nil where it does not show.
+func pointDelta(l i18n.Locale, change float64) *ui.Delta {
+	points := math.Round(math.Abs(change)*10) / 10
+	if points == 0 {
+		return nil
+	}
+	return &ui.Delta{Text: l.Points(strconv.FormatFloat(points, 'f', -1, 64)), Down: change < 0, Tone: ui.Neutral}
 }
 
 // delta is a change to the period before; nil where there is nothing to compare with.

@@ -85,19 +85,37 @@ func (d ChartData) formatAxis(l i18n.Lang, v int64) string {
 	return l.Compact(v)
 }
 
-// niceStep is the smallest of 1, 2, 2.5, 5 times a power of ten that four steps of reach top.
-func niceStep(top int64) int64 {
+// niceAxis divides an axis that reaches top into 3, 4 or 5 steps of 1, 2, 2.5 or 5 times a power of ten: the division that leaves
+// the least room above top.
+func niceAxis(top int64) (step int64, steps int) {
 	if top <= 4 {
-		return 1
+		return 1, int(max(top, 3))
 	}
-	raw := float64(top) / 4
-	unit := math.Pow(10, math.Floor(math.Log10(raw)))
-	for _, m := range []float64{1, 2, 2.5, 5, 10} {
-		if step := int64(math.Ceil(m * unit)); float64(step) >= raw {
-			return step
+	step, steps = math.MaxInt64/8, 4
+	for _, n := range []int{4, 5, 3} {
+		raw := float64(top) / float64(n)
+		unit := math.Pow(10, math.Floor(math.Log10(raw)))
+		for _, m := range []float64{1, 2, 2.5, 5, 10} {
+			if one := int64(math.Ceil(m * unit)); float64(one) >= raw {
+				if one*int64(n) < step*int64(steps) {
+					step, steps = one, n
+				}
+				break
+			}
 		}
 	}
-	return int64(unit * 10)
+	return step, steps
+}
+
+// tickClasses say where the labels of an axis of 3, 4 or 5 steps stand.
+func tickClasses(steps int) []string {
+	switch steps {
+	case 3:
+		return []string{"bottom-0", "bottom-1/3", "bottom-2/3", "bottom-full"}
+	case 4:
+		return []string{"bottom-0", "bottom-1/4", "bottom-1/2", "bottom-3/4", "bottom-full"}
+	}
+	return []string{"bottom-0", "bottom-[20%]", "bottom-[40%]", "bottom-[60%]", "bottom-[80%]", "bottom-full"}
 }
 
 func percent(f float64) string { return strconv.FormatFloat(f, 'f', 3, 64) + "%" }
@@ -127,10 +145,10 @@ func (d ChartData) layout(l i18n.Lang) chart {
 		c.empty = true
 		return c
 	}
-	step := niceStep(max(top, d.Pace))
-	axis := float64(step * 4)
-	for i, class := range []string{"bottom-0", "bottom-1/4", "bottom-1/2", "bottom-3/4", "bottom-full"} {
-		c.ticks = append(c.ticks, chartTick{text: d.formatAxis(l, step*int64(i)), bottom: class, y: percent(100 - 25*float64(i))})
+	step, steps := niceAxis(max(top, d.Pace))
+	axis := float64(step * int64(steps))
+	for i, class := range tickClasses(steps) {
+		c.ticks = append(c.ticks, chartTick{text: d.formatAxis(l, step*int64(i)), bottom: class, y: percent(100 - 100*float64(i)/float64(steps))})
 	}
 	if d.Pace > 0 {
 		c.pace = percent(100 - float64(d.Pace)/axis*100)

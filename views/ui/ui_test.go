@@ -7,16 +7,24 @@ import (
 	"gatehouse/views/i18n"
 )
 
-func TestNiceStepHoldsTheTopInFourSteps(t *testing.T) {
+func TestNiceAxisHoldsTheTopWithLittleRoomAbove(t *testing.T) {
 	t.Parallel()
-	for top, want := range map[int64]int64{1: 1, 4: 1, 5: 2, 93: 25, 100: 25, 101: 50, 400: 100, 1001: 500, 93_800_000_000: 25_000_000_000} {
-		if got := niceStep(top); got != want {
-			t.Errorf("niceStep(%d) = %d, want %d", top, got, want)
+	type axis struct {
+		step  int64
+		steps int
+	}
+	for top, want := range map[int64]axis{
+		1: {1, 3}, 4: {1, 4}, 5: {1, 5}, 93: {25, 4}, 100: {25, 4}, 101: {25, 5}, 11: {3, 4}, 400: {100, 4}, 1100: {250, 5}, 10_980_000_000: {2_500_000_000, 5},
+	} {
+		step, steps := niceAxis(top)
+		if (axis{step, steps}) != want {
+			t.Errorf("niceAxis(%d) = %d, %d, want %+v", top, step, steps, want)
 		}
 	}
-	for top := int64(1); top < 1_000_000; top = top*3/2 + 1 {
-		if step := niceStep(top); step*4 < top || step*4 > top*6+10 {
-			t.Errorf("niceStep(%d) = %d does not fit", top, step)
+	for top := int64(1); top < 1_000_000_000_000; top = top*3/2 + 1 {
+		step, steps := niceAxis(top)
+		if end := step * int64(steps); end < top || float64(end) > float64(top)*1.7+3 || len(tickClasses(steps)) != steps+1 {
+			t.Errorf("niceAxis(%d) = %d, %d does not fit", top, step, steps)
 		}
 	}
 }
