@@ -1,8 +1,11 @@
 package portal
 
 import (
+	"context"
+
 	"github.com/gofiber/fiber/v2"
 
+	"gatehouse/app/access"
 	"gatehouse/app/control"
 	"gatehouse/app/web"
 	"gatehouse/models"
@@ -94,6 +97,9 @@ func (h *Handlers) welcome(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if v.Step == 3 && !v.Works {
+		f.Scripts = append(f.Scripts, f.Assets.Live)
+	}
 	return web.Render(c, auth.WelcomePage(f, v), auth.WaitPart(f, v))
 }
 
@@ -108,11 +114,12 @@ func (h *Handlers) firstSteps(c *fiber.Ctx) (auth.Welcome, error) {
 	if mayCreate(actor) && (options.Personal || len(options.Teams) > 0) {
 		v.CreateURL = h.url("/ui/keys/new" + backToWelcome)
 	}
-	keys, err := h.Keys.List(c.UserContext(), actor, control.KeyQuery{Page: 1, Size: 1, UserID: actor.UserID})
-	if err != nil || len(keys.Items) == 0 {
+	made, used, err := h.firstKey(c.UserContext(), actor)
+	if err != nil || !made {
 		return v, err
 	}
-	v.Step, v.Works = 3, keys.Items[0].LastUsedAt != nil
+	v.Step, v.Works = 3, used
+	v.StreamURL = h.url("/ui/welcome/stream")
 	choices, err := h.Models.Callable(c.UserContext(), actor, "")
 	if err != nil {
 		return v, err
@@ -123,4 +130,24 @@ func (h *Handlers) firstSteps(c *fiber.Ctx) (auth.Welcome, error) {
 	}
 	v.Snippets = ui.Snippets(h.opt.APIBase(c), model, "")
 	return v, nil
+}
+
+// firstKey says whether the person has a key, and whether the newest one was used.
+func (h *Handlers) firstKey(ctx context.Context, who access.Actor) (made, used bool, err error) {
+	keys, err := h.Keys.List(ctx, who, control.KeyQuery{Page: 1, Size: 1, UserID: who.UserID})
+	if err != nil || len(keys.Items) == 0 {
+		return false, false, err
+	}
+	return true, keys.Items[0].LastUsedAt != nil, nil
+}
+
+// welcomeStream serves GET /ui/welcome/stream: it says when the first request was seen, by whichever replica.
+func (h *Handlers) welcomeStream(c *fiber.Ctx) error {
+	return h.events(c, access.UserRoles, func(ctx context.Context, who access.Actor) (event, error) {
+		_, used, err := h.firstKey(ctx, who)
+		if err != nil || !used {
+			return event{name: "well"}, err
+		}
+		return event{name: "seen", last: true}, nil
+	})
 }

@@ -5,6 +5,7 @@ package portal
 import (
 	"log/slog"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -39,6 +40,8 @@ type Options struct {
 	// PublicBase is where browsers reach this gateway, for a request: PROXY_BASE_URL with SERVER_ROOT_PATH, else the
 	// request's own address.
 	PublicBase func(*fiber.Ctx) string
+	// LiveEvery is how often live streams look; 0: every 2 s.
+	LiveEvery time.Duration
 }
 
 // Handlers serve the pages.
@@ -46,6 +49,7 @@ type Handlers struct {
 	*control.Services
 	opt      Options
 	sessions *session.Manager
+	streams  atomic.Int64 // live streams that are open
 }
 
 // New makes the handlers.

@@ -171,7 +171,7 @@ func newRig(t *testing.T, adjust ...func(*rig)) *rig {
 	o := web.Options{Log: log, Now: clock, ClientIP: ip}
 	pages := portal.New(portal.Options{
 		Services: r.services, Sessions: sessions, Web: o, Policy: func() *control.Policy { return &r.policy }, Version: "test", Log: log, Now: clock,
-		APIBase: func(*fiber.Ctx) string { return "http://gw.example/v1" }, Healthy: func() bool { return true },
+		APIBase: func(*fiber.Ctx) string { return "http://gw.example/v1" }, Healthy: func() bool { return true }, LiveEvery: 5 * time.Millisecond,
 	})
 	o.ErrorPage = pages.ErrorPage
 	r.app = web.New(o)

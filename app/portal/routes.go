@@ -46,6 +46,7 @@ func (h *Handlers) pages() []page {
 		open(fiber.MethodPost, "/ui/preferences", h.preferences),
 
 		get("/ui/welcome", access.UserRoles, h.welcome),
+		get("/ui/welcome/stream", access.UserRoles, h.welcomeStream),
 
 		get("/ui/keys", access.KeyList, h.keyList),
 		get("/ui/keys/new", access.KeyList, h.keyForm),

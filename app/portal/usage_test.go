@@ -256,3 +256,73 @@ func TestLiveTail(t *testing.T) {
 		t.Error("another person sees it")
 	}
 }
+
+// A stream goes on by itself, and ends with the session or the right that it was opened with.
+func TestStreamsEndWithTheSession(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(r *rig) error{
+		"signed out": func(r *rig) error {
+			_, err := r.store.DeleteSessionsOfUser(r.t.Context(), dev, "")
+			return err
+		},
+		"blocked": func(r *rig) error {
+			u, err := r.store.User(r.t.Context(), dev)
+			if err != nil {
+				return err
+			}
+			u.Blocked = true
+			return r.store.UpdateUser(r.t.Context(), u)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, path := range []string{"/ui/logs/stream", "/ui/welcome/stream"} {
+				r := newRig(t)
+				k := r.key(dev, "tail", false)
+				b := r.as(dev)
+				before := r.statements.Load()
+				ended := make(chan string)
+				go func() { ended <- b.get(path).body }()
+				for r.statements.Load() < before+30 { // it looks again and again
+					time.Sleep(time.Millisecond)
+				}
+				if err := end(r); err != nil {
+					t.Fatal(err)
+				}
+				body := <-ended
+				if !strings.Contains(body, "event: well\n") || strings.Contains(body, k.Key.ID) {
+					t.Errorf("%s says %q", path, clip(body))
+				}
+			}
+		})
+	}
+}
+
+func TestFirstRequestIsToldLive(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	if res := r.as("").get("/ui/welcome/stream"); res.status != http.StatusSeeOther {
+		t.Errorf("a visitor follows it: %d", res.status)
+	}
+	k := r.key(dev, "first", false)
+	foreign := r.key(other, "foreign", false)
+	b := r.as(dev)
+	part := b.get("/ui/welcome").page(200).Find("#wait")
+	if part.AttrOr("data-wait", "") != "/ui/welcome/stream" || part.AttrOr("hx-get", "") != "/ui/welcome" {
+		t.Error("the page does not wait")
+	}
+	before := r.statements.Load()
+	ended := make(chan string)
+	go func() { ended <- b.get("/ui/welcome/stream").body }()
+	for r.statements.Load() < before+20 {
+		time.Sleep(time.Millisecond)
+	}
+	r.spend(&foreign.Key, "01FOREIGN", now, 1) // of somebody else
+	r.spend(&k.Key, "01FIRST", now, 1)
+	if body := <-ended; !strings.HasPrefix(body, "event: well\n") || !strings.HasSuffix(body, "event: seen\ndata: \n\n") {
+		t.Errorf("the stream says %q", clip(body))
+	}
+	if b.part("/ui/welcome").page(200).Find("[data-wait]").Length() != 0 {
+		t.Error("the page waits on")
+	}
+}

@@ -195,6 +195,24 @@ func (m *Manager) Actor(c *fiber.Ctx) (access.Actor, error) {
 	return who, nil
 }
 
+// Still is a person of an open stream with the role that they have now, long after their request came in. Errors:
+// fault.Unauthenticated when the session has ended or the person is blocked, fault.Unavailable.
+func (m *Manager) Still(ctx context.Context, who access.Actor) (access.Actor, error) {
+	row, err := m.opt.Rows.Session(ctx, who.SessionID)
+	if fault.Is(err, fault.NotFound) {
+		return access.Actor{}, fault.New(fault.Unauthenticated, "the session has ended")
+	}
+	if err != nil {
+		return access.Actor{}, err
+	}
+	now, err := m.opt.Identity.Session(ctx, row)
+	if err != nil {
+		return access.Actor{}, err
+	}
+	now.IP, now.RequestID, now.Route = who.IP, who.RequestID, who.Route
+	return now, nil
+}
+
 // touch notes the use of a session at most once a minute. A role that rose meanwhile gets the shorter idle time at once.
 func (m *Manager) touch(ctx context.Context, row *models.Session, role models.Role) error {
 	now := m.opt.Now()

@@ -60,3 +60,28 @@
   document.addEventListener('close', () => setTimeout(flush, 50), true);
   connect();
 })();
+
+// The first request: the stream says when it was seen. The page's own asking rests while the stream is heard, and goes on when a
+// proxy holds it back. Nothing is open while the tab is hidden.
+(() => {
+  const silence = 6000;
+  let source = null;
+  let heard = 0;
+  const wait = () => document.querySelector('[data-wait]');
+
+  function connect() {
+    const part = wait();
+    if (!part || document.hidden) { source?.close(); source = null; heard = 0; return; }
+    if (source) return;
+    source = new EventSource(part.dataset.wait);
+    source.addEventListener('well', () => { heard = Date.now(); });
+    source.addEventListener('seen', () => { heard = 0; if (wait()) window.htmx?.trigger(wait(), 'seen'); });
+  }
+
+  document.addEventListener('htmx:beforeRequest', (e) => {
+    if (e.detail.elt.matches('[data-wait]') && Date.now() - heard < silence) e.preventDefault();
+  });
+  document.addEventListener('htmx:afterSettle', connect);
+  document.addEventListener('visibilitychange', connect);
+  connect();
+})();
