@@ -25,6 +25,9 @@ const (
 	alertLimit = 10 * time.Second
 )
 
+// budgetAlerts is the one of LiteLLM's alert_types that is sent here.
+const budgetAlerts = "budget_alerts"
+
 // alerts tells people that a budget is nearly or wholly used up: in the log, and to the webhooks of the configuration.
 type alerts struct {
 	store *store.Store
@@ -52,13 +55,16 @@ func newAlerts(cfg *config.Config, s *store.Store, now func() time.Time, log *sl
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	c := &cfg.Alerts
+	if len(c.Types) > 0 && !slices.Contains(c.Types, budgetAlerts) {
+		return a
+	}
 	if c.WebhookURL.IsSet() && (len(c.Kinds) == 0 || slices.Contains(c.Kinds, "webhook")) {
 		a.hooks = append(a.hooks, hook{url: c.WebhookURL})
 	}
 	if c.SlackURL.IsSet() && slices.Contains(c.Kinds, "slack") {
 		a.hooks = append(a.hooks, hook{url: c.SlackURL, slack: true})
 	}
-	for _, url := range c.URLByType["budget_alerts"] {
+	for _, url := range c.URLByType[budgetAlerts] {
 		a.hooks = append(a.hooks, hook{url: url, slack: true})
 	}
 	return a

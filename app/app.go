@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -276,6 +277,9 @@ func (p *process) loadPrices(cfg *config.Config) (*price.Table, error) {
 	path := cfg.Prices.Map
 	if path == "" || cfg.Prices.Local {
 		return price.New(p.now), nil
+	}
+	if strings.HasPrefix(path, "http://") || strings.HasPrefix(path, "https://") {
+		return p.fetchPrices(cfg), nil
 	}
 	f, err := os.Open(path)
 	if err != nil {

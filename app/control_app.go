@@ -30,7 +30,12 @@ func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
 			return session.Lengths{Absolute: c.UI.SessionLength, Idle: c.Gatehouse.SessionIdle, IdleAdmin: c.Gatehouse.SessionIdleAdmin}
 		},
 	})
+	picture, shown := p.openLogo(cfg), ""
+	if picture.own {
+		shown = cfg.Server.RootPath + logoRoute
+	}
 	pages := portal.New(portal.Options{
+		Logo:     shown,
 		Services: p.services, Sessions: sessions, Web: o, Policy: p.policy.Load, Version: p.opt.Version, Log: p.log, Now: p.now,
 		APIBase: p.apiBase, Healthy: func() bool { _, ready := p.health.Readiness(); return ready },
 		SSO: p.sso.Load, PublicBase: p.publicBase,
@@ -48,6 +53,7 @@ func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
 	if p.metrics != nil {
 		handlers.Metrics = p.metrics.Text
 	}
+	picture.register(app, cfg.Server.RootPath)
 	ops := handlers.Ops()
 	app.Use(p.allowedAddress(ip))
 	if !cfg.UI.Disabled {
@@ -62,7 +68,7 @@ func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
 	api.Register(app, cfg.Server.RootPath, auth, ops)
 	handlers.RegisterScim(app, cfg.Server.RootPath, auth)
 	docs := api.Docs{
-		Version: p.opt.Version, Prefix: cfg.Server.RootPath, Path: cfg.Server.DocsURL, Redoc: cfg.Server.RedocURL, Hidden: cfg.Server.NoDocs, Frame: pages.Frame,
+		Version: p.opt.Version, Prefix: cfg.Server.RootPath, Path: cfg.Server.DocsURL, Redoc: cfg.Server.RedocURL, Hidden: cfg.Server.NoDocs, Root: cfg.Server.RootRedirect, Frame: pages.Frame,
 	}
 	if cfg.Server.NoRedoc {
 		docs.Redoc = ""

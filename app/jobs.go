@@ -35,7 +35,7 @@ const (
 
 // run works until ctx ends.
 func (j *jobs) run(ctx context.Context) {
-	lastPurge := time.Time{}
+	lastPurge, lastSpend := time.Time{}, time.Time{}
 	for {
 		c := j.cfg()
 		j.exclusive(ctx, "budget-reset", j.sweep)
@@ -43,6 +43,10 @@ func (j *jobs) run(ctx context.Context) {
 			lastPurge = now
 			j.exclusive(ctx, "retention", j.purge)
 			j.exclusive(ctx, "keys-that-end", j.tellExpiry)
+		}
+		if every := time.Duration(c.General.RetentionInterval.Seconds()) * time.Second; j.now().Sub(lastSpend) >= every {
+			lastSpend = j.now()
+			j.exclusive(ctx, "spend-retention", j.purgeSpend)
 		}
 		wait := c.General.SweepMin
 		if d := c.General.SweepMax - c.General.SweepMin; d > 0 {
@@ -149,7 +153,7 @@ func (j *jobs) durationOf(snap *keyring.Snapshot, scope string) (text string, fi
 }
 
 // purge removes what has had its time.
-func (j *jobs) purge(ctx context.Context, held func() error) error {
+func (j *jobs) purge(ctx context.Context, _ func() error) error {
 	if _, err := j.store.PurgeSessions(ctx); err != nil {
 		return err
 	}
@@ -168,9 +172,12 @@ func (j *jobs) purge(ctx context.Context, held func() error) error {
 	if _, err := j.store.PurgeAlerts(ctx); err != nil {
 		return err
 	}
-	if _, err := j.store.PurgeThrottles(ctx, models.At(j.now().Add(-throttleAge))); err != nil {
-		return err
-	}
+	_, err := j.store.PurgeThrottles(ctx, models.At(j.now().Add(-throttleAge)))
+	return err
+}
+
+// purgeSpend removes ledger rows that are older than maximum_spend_logs_retention_period.
+func (j *jobs) purgeSpend(ctx context.Context, held func() error) error {
 	keep := j.cfg().General.SpendRetention
 	if keep.IsNever() {
 		return nil

@@ -19,11 +19,15 @@ type Docs struct {
 	Path    string // of the page, DOCS_URL
 	Redoc   string // a second address of the page, REDOC_URL; "" = none
 	Hidden  bool   // NO_DOCS: neither page nor document
+	Root    string // where "/" leads when the page is elsewhere, ROOT_REDIRECT_URL; "" = nowhere
 	Frame   func(*fiber.Ctx) layout.Frame
 }
 
 // Register puts the page and the document on the app.
 func (d Docs) Register(app *fiber.App, ops []Op) error {
+	if d.Root != "" && (d.Hidden || d.Path != "/") {
+		app.Get(d.Prefix+"/", func(c *fiber.Ctx) error { return c.Redirect(d.Root, fiber.StatusFound) })
+	}
 	if d.Hidden {
 		return nil
 	}

@@ -86,7 +86,7 @@ type UI struct {
 	AdminID       string        // PROXY_ADMIN_ID: this user is proxy_admin
 	AccessMode    AccessMode
 	SessionLength time.Duration // 24h
-	LogoPath      string
+	LogoPath      string        // UI_LOGO_PATH: a picture in place of our mark
 }
 
 // AccessMode says who may use the portal.
@@ -182,7 +182,6 @@ func (m *Mail) Works() bool { return m.Enabled && m.Sender != "" }
 type Alerts struct {
 	Kinds        []string // "slack", "email", "webhook"
 	Types        []string
-	Threshold    time.Duration
 	SlackURL     models.Secret
 	WebhookURL   models.Secret
 	URLByType    map[string][]models.Secret // alert_to_webhook_url
@@ -202,11 +201,9 @@ type Redis struct {
 
 // KeyMaterial is how keys are made and kept.
 type KeyMaterial struct {
-	Bytes       int           // random bytes in a key, 32
-	StoreName   bool          // keep "sk-...abcd"
-	Salt        models.Secret // LITELLM_SALT_KEY; not set = the master key
-	Rotate      bool          // LITELLM_KEY_ROTATION_ENABLED
-	RotateCheck time.Duration
+	Bytes       int               // random bytes in a key, 32
+	StoreName   bool              // keep "sk-...abcd"
+	Salt        models.Secret     // LITELLM_SALT_KEY; not set = the master key
 	RotateGrace duration.Duration // LITELLM_KEY_ROTATION_GRACE_PERIOD; never = the old key ends at once
 	RateWindow  time.Duration
 	AliasFormat bool // enable_key_alias_format_validation
@@ -222,7 +219,6 @@ type Prices struct {
 type Log struct {
 	Level string // "debug", "info", "warn", "error"
 	JSON  bool
-	// HideMessages and HideKeyInfo keep prompts and key details out of spend rows and logs.
+	// HideMessages keeps prompts out of the database, whatever else says that they are kept.
 	HideMessages bool
-	HideKeyInfo  bool
 }

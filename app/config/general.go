@@ -23,9 +23,7 @@ type General struct {
 	DefaultTeamDisabled bool // no personal keys for non-admins
 	SweepMin, SweepMax  time.Duration
 	NoBudgetReset       bool // disable_reset_budget
-	SpendFlush          time.Duration
 	NoSpendLogs         bool
-	NoSpendUpdates      bool
 	StorePrompts        bool
 	SpendRetention      duration.Duration // never = keep
 	RetentionInterval   duration.Duration
@@ -49,7 +47,6 @@ type General struct {
 	ForwardProviderAuth bool // forward_llm_provider_auth_headers
 	ForwardOpenAIOrg    bool // forward_openai_org_id
 	ClientCredentials   bool // allow_client_side_credentials
-	InferModelFromKeys  bool
 	CompletionModel     string
 	EmbeddingModel      string
 	ImageModel          string

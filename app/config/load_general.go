@@ -24,11 +24,11 @@ func (l *loader) general(s *section) {
 	c.DefaultTeamDisabled = l.boolean(either(s.ref("default_team_disabled"), l.variable("PROXY_DEFAULT_TEAM_DISABLED")), may, false)
 	l.sweep(s)
 	c.NoBudgetReset = l.boolean(s.ref("disable_reset_budget"), may, false)
-	c.SpendFlush = l.seconds(either(s.ref("proxy_batch_write_at"), l.variable("PROXY_BATCH_WRITE_AT")), may, true, 10*time.Second)
+	l.seconds(either(s.ref("proxy_batch_write_at"), l.variable("PROXY_BATCH_WRITE_AT")), may, true, 0) // rows are written at once
 	c.NoSpendLogs = l.boolean(s.ref("disable_spend_logs"), may, false)
 	updates := s.ref("disable_spend_updates")
-	if c.NoSpendUpdates = l.boolean(updates, may, false); c.NoSpendUpdates {
-		l.warn(updates.value, updates.path, "without spend counters no budget can hold")
+	if l.boolean(updates, may, false) {
+		l.warn(updates.value, updates.path, "has no effect: spend is always counted, or no budget could hold")
 	}
 	c.StorePrompts = l.boolean(s.ref("store_prompts_in_spend_logs"), may, false)
 	c.SpendRetention = l.duration(s.ref("maximum_spend_logs_retention_period"))
@@ -60,7 +60,9 @@ func (l *loader) general(s *section) {
 	c.ForwardProviderAuth = l.boolean(s.ref("forward_llm_provider_auth_headers"), may, false)
 	c.ForwardOpenAIOrg = l.boolean(s.ref("forward_openai_org_id"), may, false)
 	c.ClientCredentials = l.boolean(s.ref("allow_client_side_credentials"), may, false)
-	c.InferModelFromKeys = l.boolean(s.ref("infer_model_from_keys"), may, false)
+	if l.boolean(s.ref("infer_model_from_keys"), may, false) && l.c.Path != "" {
+		l.inferModels()
+	}
 	c.CompletionModel = l.text(s.ref("completion_model"), may)
 	c.EmbeddingModel = l.text(s.ref("embedding_model"), may)
 	c.ImageModel = l.text(s.ref("image_generation_model"), may)

@@ -31,7 +31,7 @@ func (l *loader) litellm(s *section) {
 	c.EndUserBudgetID = l.text(s.ref("max_end_user_budget_id"), may)
 	c.TagBudgets = l.tagBudgets(s.ref("tag_budget_config"))
 	c.Timezone = l.timezone(s.ref("timezone"))
-	c.AuditLogs = l.boolean(s.ref("store_audit_logs"), may, true)
+	c.NoAuditLogs = !l.boolean(s.ref("store_audit_logs"), may, true)
 	timeout := s.ref("request_timeout")
 	c.RequestTimeout = l.seconds(timeout, may, true, 600*time.Second)
 	c.RequestTimeoutSet = !timeout.isNull()

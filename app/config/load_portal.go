@@ -200,7 +200,9 @@ func (l *loader) alerts(s, litellm *section) {
 		}
 	}
 	c.Types = l.texts(s.ref("alert_types"), may)
-	c.Threshold = l.seconds(s.ref("alerting_threshold"), may, true, 300*time.Second)
+	if r := s.ref("alerting_threshold"); l.seconds(r, may, true, 0) > 0 {
+		l.warn(r.value, r.path, "has no effect: nobody is told of slow calls; /metrics and the portal's usage page show them")
+	}
 	c.SlackURL = l.raw("SLACK_WEBHOOK_URL")
 	c.WebhookURL = l.raw("WEBHOOK_URL")
 	if urls := l.section(s.ref("alert_to_webhook_url"), may); urls.v != nil {
@@ -224,8 +226,10 @@ func (l *loader) keys(litellm, general *section) {
 	}
 	c.StoreName = !l.boolean(l.variable("DISABLE_KEY_NAME"), may, false)
 	c.Salt = l.raw("LITELLM_SALT_KEY")
-	c.Rotate = l.boolean(l.variable("LITELLM_KEY_ROTATION_ENABLED"), may, false)
-	c.RotateCheck = l.seconds(l.variable("LITELLM_KEY_ROTATION_CHECK_INTERVAL_SECONDS"), may, true, day)
+	if r := l.variable("LITELLM_KEY_ROTATION_ENABLED"); l.boolean(r, may, false) {
+		l.warn(r.value, r.path, "has no effect: no key is rotated by itself, since nobody would know its new secret; use /key/regenerate")
+	}
+	l.seconds(l.variable("LITELLM_KEY_ROTATION_CHECK_INTERVAL_SECONDS"), may, true, day)
 	c.RotateGrace = l.duration(l.variable("LITELLM_KEY_ROTATION_GRACE_PERIOD"))
 	c.RateWindow = l.seconds(l.variable("LITELLM_RATE_LIMIT_WINDOW_SIZE"), must, true, time.Minute)
 	c.AliasFormat = l.boolean(litellm.ref("enable_key_alias_format_validation"), may, false)

@@ -45,7 +45,9 @@ func (l *loader) router(s, litellm *section) {
 	c.HealthNoTransient = l.boolean(s.ref("health_check_ignore_transient_errors"), may, false)
 	c.TagsMatchAll = !l.boolean(s.ref("tag_filtering_match_any"), may, true)
 	c.EnforceRateLimits = l.boolean(s.ref("enforce_model_rate_limits"), may, false)
-	c.DefaultMaxParallel = l.whole(s.ref("default_max_parallel_requests"), may, 0)
+	if c.DefaultMaxParallel = l.whole(s.ref("default_max_parallel_requests"), may, 0); c.DefaultMaxParallel == nil {
+		c.DefaultMaxParallel = l.c.General.MaxParallel
+	}
 	l.preCallChecks(c, s)
 	l.aliases(s.ref("model_group_alias"))
 	l.fallbackTargets(s)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"maps"
+	"slices"
 
 	"gatehouse/models"
 )
@@ -166,18 +167,33 @@ func offered(provider string, getenv func(string) string) bool {
 // fromEnvironment is the model list of a start without a file: provider/* for every provider whose variables are set,
 // and a demo model that answers here, with a price, so that keys, budgets and pages can be tried at once.
 func fromEnvironment(getenv func(string) string) []models.Deployment {
+	return append(providersOf(getenv), entry("demo", map[string]any{
+		"model":                 "openai/demo",
+		"mock_response":         "Hello from Gatehouse. This answer is made here, without a provider: add a config.yaml or a provider's key to reach a real model.",
+		"input_cost_per_token":  "0.000001",
+		"output_cost_per_token": "0.000002",
+	}, getenv))
+}
+
+// providersOf is provider/* for every provider whose variables are set.
+func providersOf(getenv func(string) string) []models.Deployment {
 	var out []models.Deployment
 	for _, provider := range models.Providers() {
 		if offered(provider, getenv) {
 			out = append(out, entry(provider+"/*", map[string]any{"model": provider + "/*"}, getenv))
 		}
 	}
-	return append(out, entry("demo", map[string]any{
-		"model":                 "openai/demo",
-		"mock_response":         "Hello from Gatehouse. This answer is made here, without a provider: add a config.yaml or a provider's key to reach a real model.",
-		"input_cost_per_token":  "0.000001",
-		"output_cost_per_token": "0.000002",
-	}, getenv))
+	return out
+}
+
+// inferModels adds provider/* to the models of the file, for every provider whose variables are set and that the file has
+// not under that name.
+func (l *loader) inferModels() {
+	for _, d := range providersOf(l.getenv) {
+		if !slices.ContainsFunc(l.c.Models, func(have models.Deployment) bool { return have.ModelName == d.ModelName }) {
+			l.c.Models = append(l.c.Models, d)
+		}
+	}
 }
 
 // entry builds a deployment that no file names; its parameters are ours, so there are no problems to report.

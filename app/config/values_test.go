@@ -95,11 +95,11 @@ func TestDefaults(t *testing.T) {
 		DrainTimeout: 120 * time.Second, SessionIdle: 8 * time.Hour, SessionIdleAdmin: time.Hour,
 	})
 	g := c.General
-	equal(t, "general", []any{g.PoolLimit, g.DBTimeout, g.SweepMin, g.SweepMax, g.SpendFlush, g.RetentionInterval.String(), g.TokenLimitType, g.HealthInterval, g.StoreModelInDB},
-		[]any{10, time.Minute, 597 * time.Second, 605 * time.Second, 10 * time.Second, "1d", CountTotal, 300 * time.Second, true}) // without a file, models come from the database
+	equal(t, "general", []any{g.PoolLimit, g.DBTimeout, g.SweepMin, g.SweepMax, g.RetentionInterval.String(), g.TokenLimitType, g.HealthInterval, g.StoreModelInDB},
+		[]any{10, time.Minute, 597 * time.Second, 605 * time.Second, "1d", CountTotal, 300 * time.Second, true}) // without a file, models come from the database
 	r := c.Router
 	equal(t, "router", []any{r.Strategy, r.NumRetries, r.Timeout, r.StreamIdle, r.AllowedFails, r.Cooldown, r.MaxFallbacks}, []any{"simple-shuffle", 2, 600 * time.Second, 120 * time.Second, 3, 5 * time.Second, 5})
-	equal(t, "litellm", []any{c.LiteLLM.MaxUISessionBudget, c.LiteLLM.AuditLogs, c.LiteLLM.Timezone, c.LiteLLM.KeyGeneration, c.LiteLLM.UpperBound, c.LiteLLM.DefaultTeam},
+	equal(t, "litellm", []any{c.LiteLLM.MaxUISessionBudget, !c.LiteLLM.NoAuditLogs, c.LiteLLM.Timezone, c.LiteLLM.KeyGeneration, c.LiteLLM.UpperBound, c.LiteLLM.DefaultTeam},
 		[]any{models.USD, true, time.UTC, (*KeyGenerationSettings)(nil), (*UpperBound)(nil), (*DefaultTeamParams)(nil)})
 	equal(t, "keys", []any{c.Keys.Bytes, c.Keys.StoreName, c.Keys.RateWindow}, []any{32, true, time.Minute})
 	equal(t, "mail", []any{c.Mail.Enabled, c.Mail.Port, c.Mail.TLS, c.Mail.IncludeKey, c.Mail.BudgetAlertAt, c.Mail.BudgetAlertTTL}, []any{false, 587, true, false, 0.8, 24 * time.Hour})
@@ -229,5 +229,35 @@ router_settings: {redis_host: h, redis_password: canary-redis}
 	}
 	if strings.Contains(out.String(), "canary") {
 		t.Error(out.String())
+	}
+}
+
+// TestModelsFromKeys: infer_model_from_keys adds provider/* to a file's models for every provider whose variables are set.
+func TestModelsFromKeys(t *testing.T) {
+	t.Parallel()
+	const text = "model_list:\n  - {model_name: anthropic/*, litellm_params: {model: anthropic/*, api_key: own}}\ngeneral_settings: {infer_model_from_keys: %v}\n"
+	env := []string{"OPENAI_API_KEY=k", "ANTHROPIC_API_KEY=k"}
+	for on, want := range map[bool]string{false: "[anthropic/*]", true: "[anthropic/* openai/*]"} {
+		c, report := load(t, fmt.Sprintf(text, on), env...)
+		var names []string
+		for _, d := range c.Models {
+			names = append(names, d.ModelName)
+		}
+		if len(report.Warnings) != 0 || fmt.Sprint(names) != want {
+			t.Errorf("%v: %v %v", on, names, report.Warnings)
+		}
+	}
+}
+
+// TestSlotsOfDeployments: general_settings.max_parallel_requests stands where router_settings names no number of its own.
+func TestSlotsOfDeployments(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int64{
+		"general_settings: {max_parallel_requests: 3}\n":                                                      3,
+		"general_settings: {max_parallel_requests: 3}\nrouter_settings: {default_max_parallel_requests: 5}\n": 5,
+	} {
+		if c, _ := load(t, text); c.Router.DefaultMaxParallel == nil || *c.Router.DefaultMaxParallel != want {
+			t.Errorf("%s: %v", text, c.Router.DefaultMaxParallel)
+		}
 	}
 }

@@ -52,6 +52,7 @@ func TestWarnings(t *testing.T) {
 		{"cache of another kind", "litellm_settings:\n  cache: true\n  cache_params:\n    type: s3\n", "4:litellm_settings.cache_params.type", "not built"},
 
 		{"short master key", "general_settings:\n  master_key: sk-1234\n", "2:general_settings.master_key", "guess"},
+		{"slow calls", "general_settings:\n  alerting_threshold: 300\n", "2:general_settings.alerting_threshold", "no effect"},
 		{"public routes", "general_settings:\n  public_routes: [/spend/calculate]\n", "2:general_settings.public_routes", "no effect"},
 		{"custom_sso", "general_settings:\n  custom_sso: a.b\n", "2:general_settings.custom_sso", "not supported"},
 		{"sweep the wrong way round", "general_settings:\n  proxy_budget_rescheduler_min_time: 20\n  proxy_budget_rescheduler_max_time: 10\n", "2:general_settings.proxy_budget_rescheduler_min_time", "swapped"},
@@ -102,6 +103,7 @@ func TestEnvironmentWarnings(t *testing.T) {
 		{"mail without a sender", []string{"SMTP_HOST=mail"}, "SMTP_SENDER_EMAIL"},
 		{"redis address", []string{"REDIS_URL=http://x"}, "REDIS_URL"},
 		{"log level", []string{"LITELLM_LOG=CHATTY"}, "LITELLM_LOG"},
+		{"rotation by itself", []string{"LITELLM_KEY_ROTATION_ENABLED=true"}, "LITELLM_KEY_ROTATION_ENABLED"},
 		{"weak master key", []string{"LITELLM_MASTER_KEY=sk-1234"}, "LITELLM_MASTER_KEY"},
 	} {
 		_, report := Load("", c.env)

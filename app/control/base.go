@@ -62,6 +62,9 @@ func (b *base) noteRefusal(ctx context.Context, who access.Actor, action access.
 	if !fault.Is(err, fault.Forbidden) && !fault.Is(err, fault.Unauthenticated) {
 		return
 	}
+	if b.policy().LiteLLM.NoAuditLogs {
+		return
+	}
 	row := b.auditRow(who, string(action), object)
 	row.Outcome = "refused"
 	if werr := b.Store.AppendAudit(ctx, row); werr != nil {
@@ -90,6 +93,9 @@ func (b *base) auditRow(who access.Actor, action, object string) *models.AuditRo
 // audit writes what an act changed, in its transaction; before or after is nil for something made or deleted. Only
 // columns that differ are kept.
 func (b *base) audit(ctx context.Context, tx *store.Store, who access.Actor, action access.Action, object string, before, after any) error {
+	if b.policy().LiteLLM.NoAuditLogs {
+		return nil
+	}
 	row := b.auditRow(who, string(action), object)
 	was, is := auditValues(before), auditValues(after)
 	for name, v := range was {

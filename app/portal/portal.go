@@ -31,6 +31,8 @@ type Options struct {
 	Version  string
 	Log      *slog.Logger
 	Now      func() time.Time
+	// Logo is the address of the operator's own picture, "" for our mark.
+	Logo string
 	// APIBase is what clients put as their base URL, for a request ("https://llm.example/v1").
 	APIBase func(*fiber.Ctx) string
 	// Healthy says whether calls can be served, for the sign-in page.
@@ -119,7 +121,7 @@ func (h *Handlers) Frame(c *fiber.Ctx) layout.Frame {
 		ClockZone: l.ClockZone(),
 		Assets: layout.Assets{
 			CSS: static.URL("app.css"), HTMX: static.URL("htmx.js"), App: static.URL("app.js"), Live: static.URL("live.js"), Playground: static.URL("playground.js"),
-			Font: static.URL("fonts/geist.woff2"), Icon: static.URL("favicon.svg"),
+			Font: static.URL("fonts/geist.woff2"), Icon: static.URL("favicon.svg"), Logo: h.opt.Logo,
 		},
 	}
 	switch theme := chosen(c).Theme; theme {

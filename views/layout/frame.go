@@ -38,6 +38,8 @@ type Frame struct {
 // Assets are addresses from static.URL, without Base.
 type Assets struct {
 	CSS, HTMX, App, Live, Playground, Font, Icon string
+
+	Logo string // the operator's own, with its root path; "" = our mark
 }
 
 // User is who is signed in.
