@@ -126,6 +126,13 @@ func leaveUnread(ctx *fasthttp.RequestCtx) {
 // readBody takes the body of a control plane request into memory. A body over the bound is refused before it is read to
 // its end, and the connection is closed, since the rest of it would be taken for the next request.
 func readBody(ctx *fasthttp.RequestCtx) bool {
+	// Fiber unpacks a packed body wherever it is looked at, to whatever size: 200 KiB become 200 MiB in memory.
+	for _, packing := range ctx.Request.Header.PeekAll(fasthttp.HeaderContentEncoding) {
+		if len(packing) > 0 && !bytes.EqualFold(packing, []byte("identity")) {
+			refuse(ctx, fasthttp.StatusUnsupportedMediaType, "bad_request_error", "send the body as it is, without Content-Encoding")
+			return false
+		}
+	}
 	if n := ctx.Request.Header.ContentLength(); n > web.MaxBody {
 		refuse(ctx, fasthttp.StatusRequestEntityTooLarge, "bad_request_error", tooLarge)
 		return false
