@@ -172,7 +172,8 @@ func (r *run) all() string {
 	r.rng = rand.New(rand.NewPCG(r.seed, uint64(len(r.name))))
 	r.change.rng = r.rng
 	r.args = make([]reflect.Value, len(r.types)+1)
-	r.args[0] = reflect.ValueOf(&r.trial)
+	r.args[0] = reflect.New(reflect.TypeFor[testing.TB]()).Elem() // of the body's own type: nothing to convert at every call
+	r.args[0].Set(reflect.ValueOf(&r.trial))
 	for _, in := range r.pool {
 		for _, v := range in {
 			if b, ok := bytesOf(v); ok {

@@ -29,28 +29,33 @@ func measure() heap {
 // most is what a run may have on the heap at once, garbage included.
 const most = 1 << 30
 
+// patience is how many looks in a row find the same execution before it is taken to hang. Looks and not time: a process that the
+// system leaves no time for is not looked at either.
+const patience = 100
+
 // watch looks at a run from outside: an execution that does not end, or that takes all memory, cannot report itself.
 func (r *run) watch() (stop func()) {
 	over, gone := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(gone)
-		tick := time.NewTicker(max(r.hang/100, time.Millisecond))
+		tick := time.NewTicker(max(r.hang/patience, time.Millisecond))
 		defer tick.Stop()
 		began := time.Now()
-		seen, since, told := int64(-1), began, began
+		seen, still, told := int64(-1), 0, began
 		live := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 		for {
 			select {
 			case <-over:
 				return
 			case now := <-tick.C:
+				still++
 				if n := r.done.Load(); n != seen {
-					seen, since = n, now
+					seen, still = n, 0
 				}
 				metrics.Read(live)
 				bytes := live[0].Value.Uint64()
 				r.peak.Store(max(r.peak.Load(), bytes))
-				if now.Sub(since) > r.hang || bytes > most {
+				if still > patience || bytes > most {
 					r.onHang()
 					return
 				}
