@@ -151,8 +151,9 @@ type events struct {
 }
 
 type openToolCall struct {
-	index              int64
-	id, name, argument string
+	index    int64
+	id, name string
+	argument []byte
 }
 
 func (e *events) State() *stream.State { return e.next.State() }
@@ -238,7 +239,7 @@ func (e *events) call(piece []byte) {
 		c.name = name
 	}
 	arguments, _ := wire.String(wire.Lookup(piece, "function", "arguments"))
-	c.argument += arguments
+	c.argument = append(c.argument, arguments...)
 }
 
 func (e *events) pass(data, out []byte) ([]byte, error) {
@@ -255,7 +256,7 @@ func (e *events) close(out []byte) ([]byte, error) {
 	e.ended = true
 	parts := [][]byte{}
 	for _, c := range e.calls {
-		parts = append(parts, callPart(c.id, c.name, c.argument))
+		parts = append(parts, callPart(c.id, c.name, string(c.argument)))
 	}
 	if e.finish == "" {
 		e.finish = "stop"

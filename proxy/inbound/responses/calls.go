@@ -1,8 +1,6 @@
 package responses
 
 import (
-	"encoding/json"
-
 	"gatehouse/proxy/wire"
 )
 
@@ -13,10 +11,11 @@ type toolCall struct {
 	id, name string
 	text     []byte // arguments so far, decoded
 	pending  []byte // of these, what has not been sent
+	whole    wire.Whole
 }
 
 // complete says whether the arguments so far are whole.
-func (c *toolCall) complete() bool { return len(c.text) > 0 && json.Valid(c.text) }
+func (c *toolCall) complete() bool { return c.whole.Is(c.text) }
 
 // call finds the call that a piece belongs to, or begins one.
 func (e *events) call(piece []byte) *toolCall {

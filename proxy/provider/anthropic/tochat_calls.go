@@ -2,7 +2,6 @@ package anthropic
 
 import (
 	"bytes"
-	"encoding/json"
 
 	"gatehouse/proxy/wire"
 )
@@ -22,6 +21,7 @@ type toolCall struct {
 	name    string
 	text    []byte // arguments so far, decoded
 	pending []byte // those that its block has not had: it is not open yet
+	whole   wire.Whole
 }
 
 func (c *calls) any() bool { return len(c.all) > 0 }
@@ -44,7 +44,7 @@ func (c *calls) find(piece []byte) *toolCall {
 
 // complete says whether the arguments so far are whole. Those of a tool without any may be an empty text, which looks like
 // one that has not begun.
-func (c *toolCall) complete() bool { return len(c.text) > 0 && json.Valid(c.text) }
+func (c *toolCall) complete() bool { return c.whole.Is(c.text) }
 
 // tools passes tool calls on: the pieces of the call whose block is open go out at once, and the next block is opened when that
 // one is whole. Until then the pieces of the others wait.

@@ -110,8 +110,8 @@ type events struct {
 	jsonTool bool
 	inJSON   bool   // the block under way is the answer in the form asked for
 	answered bool   // there was such a block
-	thought  string // thinking of the block under way
-	sign     string
+	thought  []byte // thinking of the block under way
+	sign     []byte
 }
 
 // Event turns one event into the chunks it means.
@@ -180,11 +180,11 @@ func (e *events) grow(d, out []byte) ([]byte, error) {
 	}
 	r := wire.Lookup(d, "reasoningContent")
 	if s, ok := wire.String(wire.Lookup(r, "text")); ok {
-		e.thought += s
+		e.thought = append(e.thought, s...)
 		return e.Thought(0, s, out)
 	}
 	if s, ok := wire.String(wire.Lookup(r, "signature")); ok {
-		e.sign += s
+		e.sign = append(e.sign, s...)
 	}
 	if s, ok := wire.String(wire.Lookup(r, "redactedContent")); ok {
 		return e.Thinking(0, chat.RedactedBlock(s), out)
@@ -194,11 +194,11 @@ func (e *events) grow(d, out []byte) ([]byte, error) {
 
 func (e *events) stop(out []byte) ([]byte, error) {
 	e.inJSON = false
-	if e.sign == "" {
-		e.thought = ""
+	if len(e.sign) == 0 {
+		e.thought = e.thought[:0]
 		return out, nil
 	}
-	block := chat.ThinkingBlock(e.thought, e.sign)
-	e.thought, e.sign = "", ""
+	block := chat.ThinkingBlock(string(e.thought), string(e.sign))
+	e.thought, e.sign = e.thought[:0], e.sign[:0]
 	return e.Thinking(0, block, out)
 }
