@@ -21,7 +21,7 @@ type mutator struct {
 
 // The sizes of inputs: nearly all are small, so that many can be tried; one in hugeEvery shows what grows with the input.
 const (
-	maxInput  = 2 << 10
+	maxInput  = 1 << 10
 	hugeInput = 64 << 10
 	hugeEvery = 4096
 	maxStack  = 5 // changes to one input

@@ -243,20 +243,25 @@ func (r *run) draw() {
 	}
 }
 
-// small draws an input of the corpus, the smaller of two most of the time.
+// small draws an input of the corpus: the smallest of three, most of the time.
 func (r *run) small() []reflect.Value {
-	a, b := pick(&r.change, r.pool), pick(&r.change, r.pool)
-	if size(b) < size(a) == (r.rng.IntN(4) > 0) {
-		return b
+	in := pick(&r.change, r.pool)
+	if r.rng.IntN(8) == 0 {
+		return in
 	}
-	return a
+	for range 2 {
+		if other := pick(&r.change, r.pool); size(other) < size(in) {
+			in = other
+		}
+	}
+	return in
 }
 
 func size(in []reflect.Value) int {
 	n := 0
 	for _, v := range in {
-		if b, ok := bytesOf(v); ok {
-			n += len(b)
+		if k := v.Kind(); k == reflect.Slice || k == reflect.String {
+			n += v.Len()
 		}
 	}
 	return n

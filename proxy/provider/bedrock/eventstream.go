@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
@@ -68,7 +69,7 @@ func (s *EventStream) Read(p []byte) (int, error) {
 func (s *EventStream) fill() error {
 	const room = 4 << 10
 	n := len(s.in)
-	s.in = append(s.in, make([]byte, room)...)
+	s.in = slices.Grow(s.in, room)
 	k, err := s.src.Read(s.in[n : n+room])
 	s.in = s.in[:n+k]
 	if k > 0 {

@@ -97,8 +97,10 @@ func FuzzEventStream(f *testing.F) {
 		if !bytes.Equal(got, whole) {
 			tb.Fatalf("%q by %d: %q, at once %q", in.Bytes(), n, got, whole)
 		}
-		if alone, _ := read(tb, tail, int(n)+1); !bytes.HasSuffix(whole, alone) {
-			tb.Fatalf("%q gave %q, after a message %q", tail, alone, whole)
+		if n%4 == 1 {
+			if alone, _ := read(tb, tail, int(n)+1); !bytes.HasSuffix(whole, alone) {
+				tb.Fatalf("%q gave %q, after a message %q", tail, alone, whole)
+			}
 		}
 		var p stream.Parser
 		for text := whole; len(text) > 0; {
