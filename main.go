@@ -25,6 +25,8 @@ func run(args []string) int {
 		switch args[0] {
 		case "hook":
 			return app.HookCommand(args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
+		case "import":
+			return app.ImportCommand(args[1:], os.Environ(), os.Stdout, os.Stderr)
 		case "migrate":
 			return app.MigrateCommand(args[1:], os.Environ(), os.Stdout, os.Stderr)
 		case "audit":

@@ -183,6 +183,11 @@ func (p *process) build(ctx, background context.Context, cfg *config.Config) err
 	if p.store, err = p.openStore(ctx, cfg); err != nil {
 		return err
 	}
+	if waits, err := p.store.AwaitsImport(ctx); err != nil {
+		return err
+	} else if waits {
+		p.log.Warn("this database has LiteLLM's keys, which are not known here yet: run `gatehouse import litellm`")
+	}
 	if err := p.openMail(cfg); err != nil {
 		return err
 	}

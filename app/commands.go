@@ -63,9 +63,10 @@ func HookCommand(args, env []string, in io.Reader, out, errOut io.Writer) int {
 // MigrateCommand is `gatehouse migrate`: it brings the database's schema up to date and ends, for those who do not want a
 // gateway that starts to do it (disable_prisma_schema_update).
 func MigrateCommand(args, env []string, out, errOut io.Writer) int {
-	return withStore("migrate", args, env, errOut, store.Options{}, func(_ context.Context, s *store.Store) int {
+	c := newCommand("migrate", env, errOut)
+	return c.run(args, store.Options{}, func(_ context.Context, s *store.Store) error {
 		_, _ = fmt.Fprintf(out, "the database has schema version %d\n", s.SchemaVersion())
-		return 0
+		return nil
 	})
 }
 
@@ -75,41 +76,55 @@ func AuditCommand(args, env []string, out, errOut io.Writer) int {
 		_, _ = fmt.Fprintln(errOut, "usage: gatehouse audit verify [--config config.yaml] [--data folder]")
 		return 2
 	}
-	return withStore("audit verify", args[1:], env, errOut, store.Options{NoMigration: true}, func(ctx context.Context, s *store.Store) int {
+	c := newCommand("audit verify", env, errOut)
+	return c.run(args[1:], store.Options{NoMigration: true}, func(ctx context.Context, s *store.Store) error {
 		r, err := s.VerifyAudit(ctx)
 		if err != nil {
-			_, _ = fmt.Fprintln(errOut, "gatehouse:", err)
-			return 1
+			return err
 		}
 		if r.BrokenAt != 0 {
-			_, _ = fmt.Fprintf(out, "the audit log is broken at row %d: %s\n", r.BrokenAt, r.Reason)
-			return 1
+			return fmt.Errorf("the audit log is broken at row %d: %s", r.BrokenAt, r.Reason)
 		}
 		_, _ = fmt.Fprintf(out, "the audit log is whole: %d rows, %d to %d\n", r.Rows, r.FirstSeq, r.LastSeq)
-		return 0
+		return nil
 	})
 }
 
-// withStore reads the flags that find the database, opens it and runs a command on it until that ends or is interrupted.
-func withStore(name string, args, env []string, errOut io.Writer, opt store.Options, run func(context.Context, *store.Store) int) int {
-	fs := flag.NewFlagSet("gatehouse "+name, flag.ContinueOnError)
-	fs.SetOutput(errOut)
+// command is one that works on the database without serving.
+type command struct {
+	name   string
+	env    []string
+	errOut io.Writer
+	flags  *flag.FlagSet
+	cfg    *config.Config // once it runs
+}
+
+func newCommand(name string, env []string, errOut io.Writer) *command {
+	c := &command{name: name, env: env, errOut: errOut, flags: flag.NewFlagSet("gatehouse "+name, flag.ContinueOnError)}
+	c.flags.SetOutput(errOut)
+	return c
+}
+
+// run reads the flags that find the database besides the command's own, opens it and works on it until that ends or is
+// interrupted. It returns the exit status.
+func (c *command) run(args []string, opt store.Options, work func(context.Context, *store.Store) error) int {
 	var o config.Overrides
-	fs.StringVar(&o.ConfigPath, "config", "", "configuration file")
-	fs.StringVar(&o.DataDir, "data", "", "data folder")
-	if err := fs.Parse(args); err != nil {
+	c.flags.StringVar(&o.ConfigPath, "config", "", "configuration file")
+	c.flags.StringVar(&o.DataDir, "data", "", "data folder")
+	if err := c.flags.Parse(args); err != nil {
 		return 2
 	}
-	if fs.NArg() > 0 {
-		_, _ = fmt.Fprintf(errOut, "gatehouse %s: unknown argument %q\n", name, fs.Arg(0))
+	if c.flags.NArg() > 0 {
+		_, _ = fmt.Fprintf(c.errOut, "gatehouse %s: unknown argument %q\n", c.name, c.flags.Arg(0))
 		return 2
 	}
-	cfg, report := config.Start(o, env)
+	cfg, report := config.Start(o, c.env)
 	err := report.Err()
 	if err != nil {
-		_, _ = fmt.Fprintln(errOut, "gatehouse:", err)
+		_, _ = fmt.Fprintln(c.errOut, "gatehouse:", err)
 		return config.ExitConfig
 	}
+	c.cfg = cfg
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if !opt.NoMigration {
@@ -119,12 +134,15 @@ func withStore(name string, args, env []string, errOut io.Writer, opt store.Opti
 	if err == nil {
 		s, err = store.Open(ctx, databaseAddress(cfg), opt)
 	}
+	if err == nil {
+		defer func() { _ = s.Close() }()
+		err = work(ctx, s)
+	}
 	if err != nil {
-		_, _ = fmt.Fprintln(errOut, "gatehouse:", err)
+		_, _ = fmt.Fprintln(c.errOut, "gatehouse:", err)
 		return 1
 	}
-	defer func() { _ = s.Close() }()
-	return run(ctx, s)
+	return 0
 }
 
 // databaseAddress is the configured database, else the file in the data folder.

@@ -257,6 +257,12 @@ func refuseURLs(who access.Actor, params map[string]json.RawMessage) error {
 
 // sealRow parses an entry and fills a row with it: credentials sealed, all else as text.
 func (m *Models) sealRow(row *models.DeploymentRow, params, info map[string]any) error {
+	return SealDeployment(m.Sealer.Seal, row, params, info)
+}
+
+// SealDeployment parses an entry and fills a row with it, its credentials closed by seal, which is told the place that they
+// are bound to. Errors: fault.Invalid for an entry that cannot stand.
+func SealDeployment(seal func(place string, plain []byte) (string, error), row *models.DeploymentRow, params, info map[string]any) error {
 	d, problems := models.ParseDeployment(row.ModelName, params, info)
 	for _, p := range problems {
 		if p.Fatal {
@@ -285,7 +291,7 @@ func (m *Models) sealRow(row *models.DeploymentRow, params, info map[string]any)
 	if err != nil {
 		return fmt.Errorf("encode the credentials: %w", err)
 	}
-	row.Sealed, err = m.Sealer.Seal(sealPlace(row.ID), plain)
+	row.Sealed, err = seal(sealPlace(row.ID), plain)
 	return err
 }
 
