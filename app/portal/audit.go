@@ -220,7 +220,7 @@ func (h *Handlers) auditList(c *fiber.Ctx) error {
 	v.Table.Export = link(h.url("/ui/audit.csv"), s.query, "before", "", "entry", "", "size", "")
 	v.Table.ClearURL, v.Table.Filtered = s.base, text != "" || s.query.Get("actor")+s.query.Get("action")+s.query.Get("target")+s.query.Get("range") != ""
 	if v.Table.Rows, v.Table.Pager, err = h.auditRows(c, s, q, text); err != nil {
-		if v.Table.Failure = h.failure(c, err); v.Table.Failure == nil {
+		if v.Table.Failure = h.failure(c, h.lang(c).AuditLog(), err); v.Table.Failure == nil {
 			return err
 		}
 	}

@@ -33,7 +33,7 @@ func (h *Handlers) budgetList(c *fiber.Ctx) error {
 	v.Table.CreateURL = v.CreateURL
 	all, err := h.Budgets.Uses(c.UserContext(), actor)
 	if err != nil {
-		if v.Table.Failure = h.failure(c, err); v.Table.Failure == nil {
+		if v.Table.Failure = h.failure(c, h.lang(c).Budgets(), err); v.Table.Failure == nil {
 			return err
 		}
 	}

@@ -40,7 +40,7 @@ func (h *Handlers) ErrorPage(c *fiber.Ctx, p web.Problem) error {
 		c.Set("HX-Reswap", "beforeend")
 		return web.Render(c, ui.ToastItem(f.T, ui.Toast{Tone: ui.Bad, Text: n.Text}), nil)
 	}
-	if !isSignedIn(c) || p.Status >= fiber.StatusInternalServerError {
+	if !isSignedIn(c) {
 		return web.Render(c, auth.NoticePage(f, n), nil)
 	}
 	framed, err := h.frame(c)

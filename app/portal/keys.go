@@ -114,13 +114,15 @@ func (h *Handlers) keyList(c *fiber.Ctx) error {
 	}
 	table, err := h.keyTable(c, h.readListState(c))
 	if err != nil {
-		return err
+		if table.Failure = h.failure(c, h.lang(c).APIKeys(), err); table.Failure == nil {
+			return err
+		}
 	}
 	if web.IsPartial(c) {
 		return web.Render(c, keys.ListPart(f, table), keys.ListPart(f, table))
 	}
 	list, err := h.keyListPage(c, table)
-	if err != nil {
+	if err != nil && table.Failure == nil {
 		return err
 	}
 	return web.Render(c, keys.Page(f, list), nil)

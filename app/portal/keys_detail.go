@@ -71,7 +71,11 @@ func (h *Handlers) showKey(c *fiber.Ctx, v *control.KeyView, tab string, status 
 		return c.Redirect(base, fiber.StatusFound)
 	}
 	if err != nil {
-		return err
+		if out.Failure = h.failure(c, keyName(k), err); out.Failure == nil {
+			return err
+		}
+		out.Overview, out.Usage, out.Settings, out.Activity = nil, nil, nil, nil
+		status = c.Response().StatusCode()
 	}
 	return web.RenderStatus(c, status, keys.DetailPage(f, out), keys.DetailTab(f, out))
 }

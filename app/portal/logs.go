@@ -108,7 +108,7 @@ func (h *Handlers) logList(c *fiber.Ctx) error {
 	v := logs.List{URL: s.base}
 	page, err := h.Spend.Logs(c.UserContext(), web.Actor(c), q)
 	if err != nil {
-		if v.Table.Failure = h.failure(c, err); v.Table.Failure == nil {
+		if v.Table.Failure = h.failure(c, h.lang(c).Logs(), err); v.Table.Failure == nil {
 			return err
 		}
 		page = &control.LogPage{}

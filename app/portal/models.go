@@ -136,7 +136,7 @@ func (h *Handlers) modelList(c *fiber.Ctx) error {
 	}
 	groups, err := h.Models.Groups(ctx, actor)
 	if err != nil {
-		if v.Table.Failure = h.failure(c, err); v.Table.Failure == nil {
+		if v.Table.Failure = h.failure(c, l.Models(), err); v.Table.Failure == nil {
 			return err
 		}
 	}

@@ -61,38 +61,55 @@ func (h *Handlers) overviewPage(c *fiber.Ctx) error {
 	}
 	recent, err := h.Spend.Recent(c.UserContext(), actor, l.Now.Add(-dayLength), actor.SeesAll())
 	if err != nil {
+		recent = &control.Recent{}
+		if v.ErrorsFailed, err = h.tried(c, l.ProviderErrors(), err); err != nil {
+			return err
+		}
+	}
+	v.Tiles, err = h.tiles(c, l, recent)
+	if v.Tiles.Failure, err = h.tried(c, l.Summary(), err); err != nil {
 		return err
 	}
-	if v.Tiles, err = h.tiles(c, l, recent); err != nil {
+	v.Attention, err = h.attention(c, l)
+	if v.AttentionFailed, err = h.tried(c, l.NeedsAttention(), err); err != nil {
 		return err
 	}
-	if v.Attention, err = h.attention(c, l); err != nil {
+	keyCount, err := h.lastKeys(c, &v)
+	if v.KeysFailed, err = h.tried(c, l.LastKeys(), err); err != nil {
 		return err
 	}
-	last, err := h.Keys.List(c.UserContext(), actor, control.KeyQuery{Page: 1, Size: lastKeys, All: true, SortBy: "last_used", SortOrder: "desc"})
+	spent, err := h.breakDown(c, control.ByModelGroup, lastDays(l, 30).query(), topSeries)
+	if v.ChartFailed, err = h.tried(c, l.SpendPerDay30(), err); err != nil {
+		return err
+	}
+	if v.ChartFailed == nil {
+		v.Chart = spent.chart(l, "spend", l.SpendPerDay30(), bySpend)
+	}
+	if actor.SeesAll() {
+		if v.Admin, err = h.adminPart(c, l, recent, keyCount); err != nil {
+			return err
+		}
+	}
+	return web.Render(c, overview.Page(f, v), nil)
+}
+
+// lastKeys puts the keys that were used last on the page and gives the number of all.
+func (h *Handlers) lastKeys(c *fiber.Ctx, v *overview.Overview) (int, error) {
+	l := h.locale(c)
+	last, err := h.Keys.List(c.UserContext(), web.Actor(c), control.KeyQuery{Page: 1, Size: lastKeys, All: true, SortBy: "last_used", SortOrder: "desc"})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	rows, err := h.keyRows(c, last.Items)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, row := range rows {
 		v.Keys = append(v.Keys, overview.Key{
 			Name: row.Name, Short: row.Short, Href: row.Links.Open, Spend: row.Spend, LastUsed: row.LastUsed, Badge: row.State.Badge(l.Lang),
 		})
 	}
-	spent, err := h.breakDown(c, control.ByModelGroup, lastDays(l, 30).query(), topSeries)
-	if err != nil {
-		return err
-	}
-	v.Chart = spent.chart(l, "spend", l.SpendPerDay30(), bySpend)
-	if actor.SeesAll() {
-		if v.Admin, err = h.adminPart(c, l, recent, last.Total); err != nil {
-			return err
-		}
-	}
-	return web.Render(c, overview.Page(f, v), nil)
+	return last.Total, nil
 }
 
 // overviewTiles serves GET /ui/tiles: the figures at the top, once a minute.
@@ -229,7 +246,7 @@ func (h *Handlers) adminPart(c *fiber.Ctx, l i18n.Locale, recent *control.Recent
 	most := topMost
 	q.Limit = &most
 	top, err := h.Spend.Top(c.UserContext(), actor, control.ByTeam, q)
-	if err != nil {
+	if out.TeamsFailed, err = h.tried(c, l.TopTeams(), err); err != nil {
 		return nil, err
 	}
 	var all control.Usage
@@ -243,9 +260,14 @@ func (h *Handlers) adminPart(c *fiber.Ctx, l i18n.Locale, recent *control.Recent
 		})
 	}
 	if actor.IsAdmin() {
-		out.Setup, err = h.setup(c, l, keyCount)
+		if out.Setup, err = h.setup(c, l, keyCount); err != nil {
+			if h.failure(c, l.SetupTitle(), err) == nil {
+				return nil, err
+			}
+			out.Setup = nil // it is not known what is left to do
+		}
 	}
-	return out, err
+	return out, nil
 }
 
 // failureWords is a failed call's status and code: "429 rate_limit_error".

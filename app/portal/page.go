@@ -157,15 +157,25 @@ func cut[T any](s list, rows []T) []T {
 	return rows[from:min(from+s.size, len(rows))]
 }
 
-// failure is how a list shows that it could not be loaded; nil where the error is the page's business, not the list's.
-func (h *Handlers) failure(c *fiber.Ctx, err error) *ui.Failure {
+// failure is how a list or a panel shows that it could not be loaded, what being its title; nil where the error is the page's
+// business, not the list's.
+func (h *Handlers) failure(c *fiber.Ctx, what string, err error) *ui.Failure {
 	if f := fault.As(err); err == nil || web.IsPartial(c) || f != nil && f.Kind != fault.Internal && f.Kind != fault.Unavailable {
 		return nil
 	}
 	h.opt.Log.LogAttrs(c.UserContext(), slog.LevelError, "a list could not be loaded",
 		slog.String("request_id", web.RequestID(c)), slog.String("route", c.Route().Path), slog.Any("error", err))
 	c.Status(web.Status(err))
-	return &ui.Failure{Text: h.lang(c).SomethingWrongShort(), Retry: c.OriginalURL(), RequestID: web.RequestID(c)}
+	return &ui.Failure{Text: h.lang(c).CouldNotLoad(what), Retry: c.OriginalURL(), RequestID: web.RequestID(c)}
+}
+
+// tried is failure for one panel of several: the panel shows it, and an error that is the page's business comes back.
+func (h *Handlers) tried(c *fiber.Ctx, what string, err error) (*ui.Failure, error) {
+	failed := h.failure(c, what, err)
+	if failed != nil {
+		return failed, nil
+	}
+	return nil, err
 }
 
 // formList is every value of a repeated form field.

@@ -5,6 +5,7 @@ package portal
 import (
 	"log/slog"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -145,14 +146,14 @@ func (h *Handlers) frame(c *fiber.Ctx) (layout.Frame, error) {
 	f.Shortcuts = chosen(c).Shortcuts != "off"
 	f.User = layout.User{Name: personName(actor), Email: actor.Email, Role: roleOf(actor), ViewOnly: actor.Role == models.RoleAdminViewer || actor.Role == models.RoleInternalViewer}
 	f.Nav = layout.Nav{Teams: len(actor.Teams) > 0, Playground: access.Role(actor, access.Playground) == nil, Admin: actor.SeesAll()}
-	keys, err := h.Keys.List(c.UserContext(), actor, control.KeyQuery{Page: 1, Size: 1, All: true})
-	if err != nil {
-		return f, err
+	if keys, err := h.Keys.List(c.UserContext(), actor, control.KeyQuery{Page: 1, Size: 1, All: true}); err != nil {
+		h.lost(c, "the number of keys", err) // a frame without it is better than none
+	} else {
+		f.Nav.KeyCount = f.T.Number(int64(keys.Total))
 	}
-	f.Nav.KeyCount = f.T.Number(int64(keys.Total))
 	text, err := h.sessions.TakeFlash(c)
 	if err != nil {
-		return f, err
+		h.lost(c, "a notice", err)
 	}
 	if text != "" {
 		f.Toasts = []ui.Toast{{Tone: ui.OK, Text: text}}
@@ -160,7 +161,40 @@ func (h *Handlers) frame(c *fiber.Ctx) (layout.Frame, error) {
 	if ends := h.sessions.Ends(c); !ends.IsZero() {
 		f.SessionEnds = ends.UTC().Format(time.RFC3339)
 	}
+	if old := staleMinutes(c); old > 0 && h.showsNumbers(c) {
+		f.Notice = layout.Notice{Tone: ui.Warn, Text: f.T.NumbersOld(old)}
+	}
 	return f, nil
+}
+
+// lost notes something that a page does without.
+func (h *Handlers) lost(c *fiber.Ctx, what string, err error) {
+	h.opt.Log.LogAttrs(c.UserContext(), slog.LevelWarn, "a page does without a part", slog.String("part", what), slog.String("request_id", web.RequestID(c)), slog.Any("error", err))
+}
+
+// staleAfter is how far the books may lag before pages say so.
+const staleAfter = 5 * time.Minute
+
+// staleMinutes is how old the spend numbers are, 0 while that needs no word.
+func staleMinutes(c *fiber.Ctx) int64 {
+	if lag := lagOf(c); lag > staleAfter {
+		return int64(lag / time.Minute)
+	}
+	return 0
+}
+
+// showsNumbers says whether a page shows spend or calls. The usage page has a line of its own, which its parts bring along.
+func (h *Handlers) showsNumbers(c *fiber.Ctx) bool {
+	path := strings.TrimPrefix(c.Path(), h.opt.Web.RootPath)
+	if path == "/ui/" {
+		return true
+	}
+	for _, prefix := range []string{"/ui/keys", "/ui/logs", "/ui/teams", "/ui/users", "/ui/models", "/ui/budgets"} {
+		if strings.HasPrefix(path, prefix) {
+			return c.Method() == fiber.MethodGet
+		}
+	}
+	return false
 }
 
 func personName(a access.Actor) string {

@@ -99,7 +99,11 @@ func (h *Handlers) forbiddenText(c *fiber.Ctx, message string) string {
 	if strings.HasPrefix(message, "You may see this ") || strings.HasPrefix(message, "user not allowed to access this route") {
 		return h.lang(c).Forbidden(h.whoCan(c))
 	}
-	return say(h.locale(c), message)
+	l := h.locale(c)
+	if strings.HasPrefix(message, "You are not allowed to ") || strings.HasPrefix(message, "Non-admin users can only view their own spend data") {
+		return l.NeedsRole(i18n.Or(l.Lang, []string{l.RoleAdmin(), l.RoleAdminViewer()})) + " " + l.WhoHasRole(h.whoCan(c))
+	}
+	return say(l, message)
 }
 
 // goneText is what a page says of a 404: of what its address names.

@@ -114,13 +114,15 @@ type rig struct {
 	catalog    catalog
 	statements atomic.Int64
 	log        bytes.Buffer
+	dir        string // of the database
 }
 
 func newRig(t *testing.T, adjust ...func(*rig)) *rig {
 	t.Helper()
 	r := &rig{t: t}
 	clock := func() time.Time { return now }
-	path := filepath.Join(t.TempDir(), "gatehouse.db")
+	r.dir = t.TempDir()
+	path := filepath.Join(r.dir, "gatehouse.db")
 	image, err := peopled()
 	if err != nil {
 		t.Fatal(err)

@@ -52,7 +52,7 @@ func (h *Handlers) teamList(c *fiber.Ctx) error {
 	}
 	page, err := h.Teams.Search(c.UserContext(), actor, text, control.TeamQuery{Page: s.page, Size: s.size, SortBy: field, SortOrder: order})
 	if err != nil {
-		if v.Table.Failure = h.failure(c, err); v.Table.Failure == nil {
+		if v.Table.Failure = h.failure(c, l.Teams(), err); v.Table.Failure == nil {
 			return err
 		}
 	}

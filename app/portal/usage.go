@@ -26,7 +26,7 @@ func (h *Handlers) usagePage(c *fiber.Ctx) error {
 	base := h.url("/ui/usage")
 	v := usage.Usage{URL: base, Lead: l.UsageLead(l.UpdatedNow()), Tab: s.tab, Span: l.Range(s.at.from, s.at.to), From: ui.Text{Value: day(s.at.from), Error: s.problem}, To: ui.Text{Value: day(s.at.to)}}
 	if v.Body, err = h.usageBody(c, l, s); err != nil {
-		if failure := h.failure(c, err); failure != nil {
+		if failure := h.failure(c, l.Usage(), err); failure != nil {
 			v.Body = usage.Body{Failure: failure}
 		} else {
 			return err
@@ -34,14 +34,14 @@ func (h *Handlers) usagePage(c *fiber.Ctx) error {
 	}
 	v.Body.ExportURL = link(h.url("/ui/usage.csv"), s.query)
 	v.Body.ZoneURL = "" // the reporting zone is set in config.yaml
-	if lag := lagOf(c); lag > 5*time.Minute {
-		v.Body.Stale = usage.Stale(l.Lang, int64(lag/time.Minute))
-		v.Lead = l.UsageLead(l.Relative(l.Now.Add(-lag)).Text)
+	if old := staleMinutes(c); old > 0 {
+		v.Body.Stale = usage.Stale(l.Lang, old)
+		v.Lead = l.UsageLead(l.Relative(l.Now.Add(-lagOf(c))).Text)
 	}
 	if web.IsPartial(c) {
 		return web.Render(c, usage.BodyPart(f, v.Body), usage.BodyPart(f, v.Body))
 	}
-	if err := h.usageControls(c, l, s, base, &v); err != nil {
+	if err := h.usageControls(c, l, s, base, &v); err != nil && v.Body.Failure == nil {
 		return err
 	}
 	return web.Render(c, usage.Page(f, v), nil)

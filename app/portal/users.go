@@ -50,7 +50,7 @@ func (h *Handlers) userList(c *fiber.Ctx) error {
 	q := control.UserQuery{Page: s.page, Size: s.size, SortBy: field, SortOrder: order, Search: text, Role: role, Team: team}
 	page, err := h.Users.ListByState(ctx, actor, q, control.UserState(state))
 	if err != nil {
-		if v.Table.Failure = h.failure(c, err); v.Table.Failure == nil {
+		if v.Table.Failure = h.failure(c, l.Users(), err); v.Table.Failure == nil {
 			return err
 		}
 	}
@@ -65,7 +65,7 @@ func (h *Handlers) userList(c *fiber.Ctx) error {
 			v.States = append(v.States, ui.Option{Value: o.value, Label: o.label, Selected: o.value == state || o.value == "all" && state == ""})
 		}
 		v.Roles = append([]ui.Option{{Label: l.RoleAll(), Selected: role == ""}}, roleOptions(l, models.Role(role))...)
-		if v.Teams, err = h.teamOptions(c, l, team); err != nil {
+		if v.Teams, err = h.teamOptions(c, l, team); err != nil && v.Table.Failure == nil {
 			return err
 		}
 	}

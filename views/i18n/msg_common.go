@@ -57,6 +57,11 @@ func (l Lang) SomethingWrong() string {
 	return l.pick("Something went wrong. Try again; if it stays, give your admin this ID:", "出了点问题。请重试；如果仍然如此，请把这个 ID 交给管理员：")
 }
 
+// CouldNotLoad is for a list or a panel, by its title.
+func (l Lang) CouldNotLoad(what string) string {
+	return l.fill("%s could not be loaded. Try again; if it stays, give your admin this ID.", "无法加载“%s”。请重试；如果仍然如此，请把这个 ID 交给管理员。", what)
+}
+
 func (l Lang) SomethingWrongShort() string {
 	return l.pick("Something went wrong. Try again.", "出了点问题，请重试。")
 }
