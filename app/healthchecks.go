@@ -43,6 +43,9 @@ const (
 	// healthPatience is how long a check may take, and healthAtOnce how many there are at a time.
 	healthPatience = 60 * time.Second
 	healthAtOnce   = 4
+	// While somebody waits for GET /health a check is given less, and more go at a time: monitors do not wait for a minute.
+	livePatience = 10 * time.Second
+	liveAtOnce   = 32
 	// healthText bounds the reason that is kept.
 	healthText = 500
 )
@@ -110,7 +113,7 @@ func (h *healthChecks) due() []*models.Deployment {
 
 func (h *healthChecks) checkAll(ctx context.Context, held func() error) error {
 	var failed atomic.Pointer[error]
-	h.each(h.due(), func(d *models.Deployment) {
+	h.each(h.due(), healthAtOnce, func(d *models.Deployment) {
 		if ctx.Err() != nil || failed.Load() != nil {
 			return
 		}
@@ -128,9 +131,9 @@ func (h *healthChecks) checkAll(ctx context.Context, held func() error) error {
 }
 
 // each does something with deployments, a few at a time, and waits for all.
-func (h *healthChecks) each(list []*models.Deployment, do func(*models.Deployment)) {
+func (h *healthChecks) each(list []*models.Deployment, atOnce int, do func(*models.Deployment)) {
 	var group sync.WaitGroup
-	slots := make(chan struct{}, healthAtOnce)
+	slots := make(chan struct{}, atOnce)
 	for _, d := range list {
 		slots <- struct{}{}
 		group.Go(func() {
@@ -143,7 +146,7 @@ func (h *healthChecks) each(list []*models.Deployment, do func(*models.Deploymen
 
 // one checks a deployment and keeps what was found. One that cannot be checked is kept as well: nothing speaks against it.
 func (h *healthChecks) one(ctx context.Context, d *models.Deployment) error {
-	row := h.ask(d)
+	row := h.ask(d, healthPatience)
 	if !row.Healthy {
 		h.log.Warn("a deployment failed its health check", slog.String("deployment_id", d.ID), slog.String("model_group", d.ModelName), slog.Int("status", row.Status))
 	}
@@ -151,8 +154,8 @@ func (h *healthChecks) one(ctx context.Context, d *models.Deployment) error {
 }
 
 // ask calls a deployment. The row of one that could not be checked has no status and says why.
-func (h *healthChecks) ask(d *models.Deployment) models.DeploymentHealth {
-	found, ok := h.check(d, healthPatience)
+func (h *healthChecks) ask(d *models.Deployment, patience time.Duration) models.DeploymentHealth {
+	found, ok := h.check(d, patience)
 	row := models.DeploymentHealth{DeploymentID: d.ID, Healthy: !ok || found.Status == http.StatusOK, CheckedAt: models.At(h.now()), Reason: found.Message}
 	if ok {
 		row.Status = found.Status
@@ -209,8 +212,8 @@ func (h *healthChecks) Checks(ids []string) map[string]models.DeploymentHealth {
 		}
 	}
 	var mu sync.Mutex
-	h.each(ask, func(d *models.Deployment) {
-		v, _, _ := h.live.Do(d.ID, func() (any, error) { return h.ask(d), nil })
+	h.each(ask, liveAtOnce, func(d *models.Deployment) {
+		v, _, _ := h.live.Do(d.ID, func() (any, error) { return h.ask(d, livePatience), nil })
 		row, _ := v.(models.DeploymentHealth)
 		mu.Lock()
 		defer mu.Unlock()
