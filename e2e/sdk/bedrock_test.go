@@ -15,12 +15,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/document"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
 	"github.com/aws/smithy-go"
+	"github.com/openai/openai-go/v3"
 
 	"gatehouse/internal/testkit"
 )
 
 const bedrockModel = `  - model_name: nova
     litellm_params: {model: bedrock/amazon.nova-lite-v1:0, api_base: "${PROVIDER}", aws_region_name: us-east-1, aws_access_key_id: AKIAUPSTREAM, aws_secret_access_key: upstream-secret, input_cost_per_token: 0.000001, output_cost_per_token: 0.000002}
+  - model_name: titan-embed
+    litellm_params: {model: bedrock/amazon.titan-embed-text-v2:0, api_base: "${PROVIDER}", aws_region_name: us-east-1, aws_access_key_id: AKIAUPSTREAM, aws_secret_access_key: upstream-secret, input_cost_per_token: 0.000001, output_cost_per_token: 0}
+    model_info: {mode: embedding}
+  - model_name: cohere-embed
+    litellm_params: {model: bedrock/cohere.embed-english-v3, api_base: "${PROVIDER}", aws_region_name: us-east-1, aws_access_key_id: AKIAUPSTREAM, aws_secret_access_key: upstream-secret, input_cost_per_token: 0.000001, output_cost_per_token: 0}
+    model_info: {mode: embedding}
 `
 
 // converse answers Converse and ConverseStream as AWS documents them (Amazon Bedrock API reference, Converse, 2026-10).
@@ -28,11 +35,19 @@ func converse(r testkit.Request) *testkit.Reply {
 	if m := askedToFail.FindSubmatch(r.Body); m != nil {
 		return &testkit.Reply{Status: 400, Header: map[string]string{"X-Amzn-Errortype": "ValidationException"}, Body: `{"message":"Told to fail."}`}
 	}
+	switch { // InvokeModel, embeddings (Amazon Titan Text Embeddings V2, Cohere Embed v3)
+	case strings.Contains(r.Path, "titan-embed"):
+		return &testkit.Reply{Header: map[string]string{"X-Amzn-Bedrock-Input-Token-Count": "3"}, Body: `{"embedding":[0.5,1],"inputTextTokenCount":3,"embeddingsByType":{"float":[0.5,1]}}`}
+	case strings.Contains(r.Path, "cohere.embed"):
+		return &testkit.Reply{Body: `{"id":"e","embeddings":[[0.5,1],[0.25,2]],"texts":["a","b"],"response_type":"embeddings_floats"}`}
+	}
 	text, stop := testkit.DefaultText, "end_turn"
 	block := `{"text":"` + text + `"}`
 	switch {
 	case bytes.Contains(r.Body, []byte(`"toolResult"`)):
 		text, block = weatherText, `{"text":"`+weatherText+`"}`
+	case bytes.Contains(r.Body, []byte(`"toolChoice":{"tool":{"name":"answer"}}`)):
+		block, stop = `{"toolUse":{"toolUseId":"tooluse_2","name":"answer","input":`+cityJSON+`}}`, "tool_use"
 	case bytes.Contains(r.Body, []byte(`"toolConfig"`)):
 		block, stop = `{"toolUse":{"toolUseId":"tooluse_1","name":"weather","input":{"city":"Oslo"}}}`, "tool_use"
 	case bytes.Contains(r.Body, []byte(`"image"`)):
@@ -160,15 +175,64 @@ func TestBedrockConversations(t *testing.T) {
 			t.Errorf("got %+v, %v", out, err)
 		}
 	})
+	t.Run("a schema, by a tool that must be called", func(t *testing.T) {
+		out, err := sdk.Converse(t.Context(), &bedrockruntime.ConverseInput{
+			ModelId: aws.String("nova"), Messages: bedrockUser(hello), ToolConfig: &types.ToolConfiguration{
+				Tools: []types.Tool{&types.ToolMemberToolSpec{Value: types.ToolSpecification{
+					Name: aws.String("answer"), InputSchema: &types.ToolInputSchemaMemberJson{Value: document.NewLazyDocument(weatherSchema)},
+				}}},
+				ToolChoice: &types.ToolChoiceMemberTool{Value: types.SpecificToolChoice{Name: aws.String("answer")}},
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		said, _ := out.Output.(*types.ConverseOutputMemberMessage)
+		use, ok := said.Value.Content[0].(*types.ContentBlockMemberToolUse)
+		if !ok {
+			t.Fatalf("got %+v", said.Value.Content[0])
+		}
+		var got struct {
+			City    string `document:"city"`
+			Degrees int    `document:"degrees"`
+		}
+		if err := use.Value.Input.UnmarshalSmithyDocument(&got); err != nil || got.City != "Oslo" || got.Degrees != 7 {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+	t.Run("embeddings", func(t *testing.T) {
+		for model, tt := range map[string]struct{ body, path, want string }{
+			"titan-embed":  {`{"inputText":"Hello","dimensions":256}`, "/model/amazon.titan-embed-text-v2:0/invoke", `"embedding":[0.5,1]`},
+			"cohere-embed": {`{"texts":["a","b"],"input_type":"search_document"}`, "/model/cohere.embed-english-v3/invoke", `"embeddings":[[0.5,1],[0.25,2]]`},
+		} {
+			out, err := sdk.InvokeModel(t.Context(), &bedrockruntime.InvokeModelInput{ModelId: aws.String(model), ContentType: aws.String("application/json"), Body: []byte(tt.body)})
+			if err != nil || !strings.Contains(string(out.Body), tt.want) {
+				t.Fatalf("%s: %+v, %v", model, out, err)
+			}
+			if sent := provider.Last(t); sent.Path != tt.path || string(sent.Body) != tt.body {
+				t.Errorf("%s: sent %s %s", model, sent.Path, sent.Body)
+			}
+		}
+	})
+	t.Run("embeddings of Bedrock's models for OpenAI's SDK", func(t *testing.T) {
+		for model, input := range map[string][]string{"titan-embed": {"a"}, "cohere-embed": {"a", "b"}} {
+			own := client(server, key)
+			answer, err := own.Embeddings.New(t.Context(), openai.EmbeddingNewParams{Model: model, Input: openai.EmbeddingNewParamsInputUnion{OfArrayOfStrings: input}})
+			if err != nil || len(answer.Data) != len(input) || answer.Data[0].Embedding[1] != 1 {
+				t.Errorf("%s: %+v, %v", model, answer, err)
+			}
+		}
+	})
 	t.Run("every call is booked", func(t *testing.T) {
-		// Two calls with the tool, three without: 10 tokens in and 20 out each, at 1 and 2 USD a million.
-		want := 5 * (10*0.000001 + 20*0.000002)
+		// Three calls with a tool, three without: 10 tokens in and 20 out each, at 1 and 2 USD a million; Titan counts 3 tokens a
+		// call, twice; Cohere does not say, so its two calls cost a token or two each by estimate.
+		want := 6*(10*0.000001+20*0.000002) + 2*3*0.000001
 		spent, tick := 0.0, time.NewTicker(20*time.Millisecond)
 		defer tick.Stop()
 		for end := time.Now().Add(testkit.Patience); spent < want*0.999 && time.Now().Before(end); <-tick.C {
 			spent, _ = server.KeyInfo(t, key)["spend"].(float64)
 		}
-		if spent < want*0.999 || spent > want*1.001 {
+		if spent < want*0.999 || spent > want+20*0.000001 {
 			t.Errorf("spent %v, want %v", spent, want)
 		}
 	})

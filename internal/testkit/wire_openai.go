@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"maps"
 	"math"
 	"strconv"
 	"strings"
@@ -266,16 +267,42 @@ func openaiResponse(request Request, reply Reply) map[string]any {
 	return body
 }
 
+// openaiResponseStream sends every event that OpenAI documents for text and function calls (API reference, Responses,
+// streaming events, 2026-08).
 func openaiResponseStream(request Request, reply Reply) []event {
 	whole := openaiResponse(request, reply)
 	started := map[string]any{"id": whole["id"], "object": "response", "created_at": created, "status": "in_progress", "model": request.Model, "output": []any{}}
 	_, pieces := reply.text()
-	bodies := []map[string]any{{"type": "response.created", "response": started}}
-	for _, piece := range pieces {
-		bodies = append(bodies, map[string]any{
-			"type": "response.output_text.delta", "item_id": "msg_" + strconv.Itoa(request.Number),
-			"output_index": 0, "content_index": 0, "delta": piece,
-		})
+	bodies := []map[string]any{{"type": "response.created", "response": started}, {"type": "response.in_progress", "response": started}}
+	output, _ := whole["output"].([]any)
+	for i, entry := range output {
+		item, _ := entry.(map[string]any)
+		about := func(kind string, more map[string]any) {
+			more["type"], more["item_id"], more["output_index"] = kind, item["id"], i
+			bodies = append(bodies, more)
+		}
+		open := maps.Clone(item)
+		open["status"] = "in_progress"
+		if item["type"] == "message" {
+			open["content"] = []any{}
+		} else {
+			open["arguments"] = ""
+		}
+		bodies = append(bodies, map[string]any{"type": "response.output_item.added", "output_index": i, "item": open})
+		if item["type"] == "message" {
+			part := map[string]any{"type": "output_text", "text": "", "annotations": []any{}}
+			about("response.content_part.added", map[string]any{"content_index": 0, "part": part})
+			for _, piece := range pieces {
+				about("response.output_text.delta", map[string]any{"content_index": 0, "delta": piece})
+			}
+			text, _ := reply.text()
+			about("response.output_text.done", map[string]any{"content_index": 0, "text": text})
+			about("response.content_part.done", map[string]any{"content_index": 0, "part": map[string]any{"type": "output_text", "text": text, "annotations": []any{}}})
+		} else {
+			about("response.function_call_arguments.delta", map[string]any{"delta": item["arguments"]})
+			about("response.function_call_arguments.done", map[string]any{"arguments": item["arguments"], "name": item["name"]})
+		}
+		bodies = append(bodies, map[string]any{"type": "response.output_item.done", "output_index": i, "item": item})
 	}
 	bodies = append(bodies, map[string]any{"type": "response.completed", "response": whole})
 	events := make([]event, len(bodies))
