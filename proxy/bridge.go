@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	textin "gatehouse/proxy/inbound/completions"
 	geminiin "gatehouse/proxy/inbound/gemini"
 	"gatehouse/proxy/inbound/responses"
 	"gatehouse/proxy/provider"
@@ -59,6 +60,8 @@ func (c *call) toChat(t *provider.Target) (bridge, error) {
 	switch c.op {
 	case provider.Chat:
 		return nil, nil //nolint:nilnil // no bridge is needed
+	case provider.Completion:
+		return &textin.ToChat{DropParams: c.dropsParams(), Allowed: slices.Concat(c.allowed, t.Allowed)}, nil
 	case provider.Messages:
 		foreign := !c.speaks(t, provider.Chat)
 		return &anthropic.ToChat{
@@ -79,6 +82,10 @@ func (c *call) toChat(t *provider.Target) (bridge, error) {
 	}
 }
 
+// foreign says whether the client speaks another wire than OpenAI's. Agents that do send sampling parameters whatever the
+// model, and nobody can tell them not to: what a model does not take of these is left out.
+func (c *call) foreign() bool { return c.wire != provider.OpenAI }
+
 // fromChat is the way from chat completions to the provider's wire.
 func (c *call) fromChat(t *provider.Target) (bridge, provider.Op, error) {
 	policy := chat.Policy{Drop: c.dropsParams(), Allowed: slices.Concat(c.allowed, t.Allowed)}
@@ -86,6 +93,7 @@ func (c *call) fromChat(t *provider.Target) (bridge, provider.Op, error) {
 	case provider.Anthropic:
 		return &anthropic.FromChat{
 			Now: c.p.Now, ID: c.id, DropParams: policy.Drop, Allowed: policy.Allowed, MaxOutput: c.p.longest(t.Deployment),
+			Foreign: c.foreign(),
 		}, provider.Messages, nil
 	case provider.Gemini:
 		policy.Provider = "Gemini"

@@ -14,6 +14,11 @@ import (
 
 // responseRoutes are the Responses API. What is about a response that exists goes to the deployment that made it.
 func (p *Plane) responseRoutes(root fiber.Router) {
+	root.Post("/openai/responses", p.azureResponse)
+	root.Get("/openai/responses/:id", p.azureResponse)
+	root.Delete("/openai/responses/:id", p.azureResponse)
+	root.Post("/openai/responses/:id/cancel", p.azureResponse)
+	root.Get("/openai/responses/:id/input_items", p.azureResponse)
 	for _, v := range [...]string{"", "/v1", "/openai/v1"} {
 		root.Post(v+"/responses", p.call(provider.Responses))
 		root.Post(v+"/responses/compact", p.call(provider.Compact))
@@ -23,6 +28,20 @@ func (p *Plane) responseRoutes(root fiber.Router) {
 		root.Post(v+"/responses/:id/cancel", p.response)
 		root.Get(v+"/responses/:id/input_items", p.response)
 	}
+}
+
+// azureResponse serves the path of Azure's SDK, which names an API version; without one the path is OpenAI's own, passed
+// through.
+func (p *Plane) azureResponse(fc *fiber.Ctx) error {
+	if !fc.Context().QueryArgs().Has("api-version") {
+		return fc.Next() //nolint:wrapcheck // the next route's own
+	}
+	fc.Context().QueryArgs().Del("api-version") // that of the deployment counts
+	if fc.Params("id") != "" {
+		return p.response(fc)
+	}
+	p.serve(fc.Context(), provider.Responses, "")
+	return nil
 }
 
 func (c *call) isResponses() bool {

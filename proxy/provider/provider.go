@@ -104,6 +104,7 @@ type Edits struct {
 	Stream     bool
 	Beta       string   // the client's anthropic-beta header
 	DropParams bool     // unsupported parameters are dropped and not refused
+	Foreign    bool     // the client speaks another wire: what it says about sampling is left out where it cannot be taken
 	Allowed    []string // parameters that pass although the provider is not known to support them
 }
 

@@ -324,9 +324,12 @@ func (c *turns) message(item []byte, at int) error {
 	role, _ := wire.String(wire.Lookup(item, "role"))
 	content := wire.Lookup(item, "content")
 	if wire.IsArray(content) {
-		var err error
-		if content, err = parts(content, at); err != nil {
+		list, err := parts(content, at)
+		if err != nil {
 			return err
+		}
+		if content = plainText(list); content == nil {
+			content = list
 		}
 	} else if _, ok := wire.String(content); !ok {
 		return badItem(at, "has a content that is neither text nor a list")
@@ -335,6 +338,9 @@ func (c *turns) message(item []byte, at int) error {
 	case "user", "system", "developer":
 		if role == "developer" {
 			role = "system"
+		}
+		if role == "system" && c.lead(content) {
+			return nil
 		}
 		c.add(role, content)
 	case "assistant":
@@ -346,6 +352,38 @@ func (c *turns) message(item []byte, at int) error {
 		return badItem(at, fmt.Sprintf("has the role %q", role))
 	}
 	return nil
+}
+
+// lead joins a system message that follows the first to it, as long as nothing else has been said: many servers take one, at
+// the beginning.
+func (c *turns) lead(content []byte) bool {
+	text, ok := wire.String(content)
+	if !ok || len(c.items) != 1 || c.said.open || !wire.StringIs(wire.Lookup(c.items[0], "role"), "system") {
+		return false
+	}
+	first, ok := wire.String(wire.Lookup(c.items[0], "content"))
+	if !ok {
+		return false
+	}
+	c.items = nil
+	c.add("system", wire.AppendString(nil, first+"\n\n"+text))
+	return true
+}
+
+// plainText is a list of one part, a text, as that text: every server takes it so. nil: it is another list.
+func plainText(list []byte) []byte {
+	var text []byte
+	n := 0
+	wire.EachElement(list, func(part []byte) {
+		n++
+		if wire.StringIs(wire.Lookup(part, "type"), "text") {
+			text = wire.Lookup(part, "text")
+		}
+	})
+	if n != 1 {
+		return nil
+	}
+	return text
 }
 
 // parts turns a content list into that of a chat message.

@@ -18,6 +18,7 @@ type FromChat struct {
 	ID         string // of the call
 	DropParams bool
 	Allowed    []string
+	Foreign    bool  // the client speaks another wire: what it says about sampling is left out where it cannot be taken
 	MaxOutput  int64 // what the model writes at most, sent where the client names no cap; 0: not known
 
 	jsonTool bool // the answer comes as the arguments of a tool, for response_format
@@ -56,7 +57,7 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 		case "stop":
 			o.Raw("stop_sequences", stops(raw))
 		case "temperature":
-			if !f.DropParams || !unsampled(model) {
+			if f.takesSampling(model) {
 				o.Raw("temperature", capped(raw))
 			}
 		case "user":
@@ -87,7 +88,7 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 				o.Raw(name, raw)
 			}
 		case "top_p", "top_k":
-			if !f.DropParams || !unsampled(model) {
+			if f.takesSampling(model) {
 				o.Raw(name, raw)
 			}
 		default:
@@ -111,6 +112,11 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 	}
 	o.Raw("max_tokens", limit)
 	return append(dst, o.Bytes()...), nil
+}
+
+// takesSampling says whether sampling parameters are sent on: a model that refuses them is not sent what may be dropped.
+func (f *FromChat) takesSampling(model string) bool {
+	return !f.DropParams && !f.Foreign || !unsampled(model)
 }
 
 // unsupported refuses a parameter unless its value asks for nothing or dropping is on.

@@ -83,6 +83,10 @@ func (p *Vendor) reasoner(t *provider.Target, body *wire.Request, e *provider.Ed
 		if i < 0 || body.Dropped(i) || asksNothing(name, body.Raw(i)) {
 			continue
 		}
+		if e.Foreign && (name == "temperature" || name == "top_p") {
+			body.Drop(i)
+			continue
+		}
 		if err := e.Unsupported(body, i, name, e.Model); err != nil {
 			return err //nolint:wrapcheck // as above
 		}

@@ -150,6 +150,9 @@ func (p *Vendor) Path(t *provider.Target, dst []byte, c provider.PathOf) ([]byte
 	case provider.Chat:
 		path = "/chat/completions"
 	case provider.Completion:
+		if p.v.quirks&chatOnly != 0 {
+			return dst, provider.ErrNoSuchOp
+		}
 		path = "/completions"
 	case provider.Embedding:
 		path = "/embeddings"

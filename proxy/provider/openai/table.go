@@ -28,6 +28,7 @@ const (
 	nativeResponses                   // offers the Responses API
 	takesThinking                     // reasoning_content and thinking_blocks in messages
 	takesMarks                        // cache_control in messages
+	chatOnly                          // has no text completions
 )
 
 //nolint:gochecknoglobals // the table of providers, never written
@@ -45,12 +46,12 @@ var vendors = map[string]vendor{
 	"ollama_chat":  {display: "Ollama", base: "http://localhost:11434/v1", v1: true, noKey: true},
 	"huggingface":  {display: "Hugging Face", base: "https://router.huggingface.co/v1", v1: true, noKey: true},
 	"fireworks_ai": {display: "Fireworks", base: "https://api.fireworks.ai/inference/v1", quirks: inlines},
-	"mistral":      {display: "Mistral", base: "https://api.mistral.ai/v1", quirks: mistralNames, refuses: []string{"logit_bias", "logprobs", "top_logprobs"}},
+	"mistral":      {display: "Mistral", base: "https://api.mistral.ai/v1", quirks: mistralNames | chatOnly, refuses: []string{"logit_bias", "logprobs", "top_logprobs"}},
 	"openrouter":   {display: "OpenRouter", base: "https://openrouter.ai/api/v1", quirks: moneyUsage | siteHeaders | nativeResponses | takesThinking | takesMarks},
-	"groq":         {display: "Groq", base: "https://api.groq.com/openai/v1", quirks: nativeResponses, refuses: []string{"logprobs", "top_logprobs", "logit_bias", "n"}},
+	"groq":         {display: "Groq", base: "https://api.groq.com/openai/v1", quirks: nativeResponses | chatOnly, refuses: []string{"logprobs", "top_logprobs", "logit_bias", "n"}},
 	"together_ai":  {display: "Together", base: "https://api.together.xyz/v1"},
 	"deepseek":     {display: "DeepSeek", base: "https://api.deepseek.com"},
 	"xai":          {display: "xAI", base: "https://api.x.ai/v1", quirks: nativeResponses | reasonersPlain},
-	"perplexity":   {display: "Perplexity", base: "https://api.perplexity.ai", refuses: []string{"n", "logit_bias", "logprobs", "top_logprobs", "seed"}},
+	"perplexity":   {display: "Perplexity", base: "https://api.perplexity.ai", quirks: chatOnly, refuses: []string{"n", "logit_bias", "logprobs", "top_logprobs", "seed"}},
 	"hosted_vllm":  {display: "vLLM", v1: true, noKey: true, quirks: nativeResponses | takesThinking},
 }
