@@ -23,12 +23,15 @@ type cooldowns struct {
 
 	mu      sync.Mutex
 	pending map[string]time.Time // by deployment, until when; the zero time: no more
+	own     map[string]time.Time // those that began here and last, as far as is known
 	wake    chan struct{}
 }
 
 const (
 	// coolEvery bounds how often news is sent, whatever happens to the deployments.
 	coolEvery = 100 * time.Millisecond
+	// coolAgain is how often what lasts is told again, for replicas that have just started or lost their connection.
+	coolAgain = 5 * time.Second
 	// coolLimit is how long the database may take, and coolAtOnce how many deployments one message names: PostgreSQL carries
 	// 8,000 bytes.
 	coolLimit  = 2 * time.Second
@@ -49,9 +52,12 @@ func (c *cooldowns) tell(id string, until time.Time) {
 	}
 	c.mu.Lock()
 	if c.pending == nil {
-		c.pending = map[string]time.Time{}
+		c.pending, c.own = map[string]time.Time{}, map[string]time.Time{}
 	}
 	c.pending[id] = until
+	if c.own[id] = until; until.IsZero() {
+		delete(c.own, id)
+	}
 	c.mu.Unlock()
 	select {
 	case c.wake <- struct{}{}:
@@ -61,13 +67,16 @@ func (c *cooldowns) tell(id string, until time.Time) {
 
 // run sends news until ctx ends.
 func (c *cooldowns) run(ctx context.Context) error {
-	tick := time.NewTicker(coolEvery)
+	tick, again := time.NewTicker(coolEvery), time.NewTicker(coolAgain)
 	defer tick.Stop()
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-c.wake:
+		case <-again.C:
+			c.renew()
 		}
 		for c.send(ctx) {
 		}
@@ -75,6 +84,19 @@ func (c *cooldowns) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
+		}
+	}
+}
+
+// renew makes what began here and lasts news again.
+func (c *cooldowns) renew() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, until := range c.own {
+		if c.router.Status(id).CoolFor <= 0 { // over, or ended by another replica
+			delete(c.own, id)
+		} else if _, news := c.pending[id]; !news {
+			c.pending[id] = until
 		}
 	}
 }

@@ -29,6 +29,7 @@ func (c *call) plain() route.Outcome {
 	if s.in, err = c.sent.resp.Body.ReadAll(s.in[:0], c.cfg.MaxAnswer); err != nil {
 		return c.outcome(err)
 	}
+	c.sent.last = c.p.Now()
 	return c.finishPlain(s.in)
 }
 

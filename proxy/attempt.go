@@ -27,10 +27,12 @@ type sent struct {
 	bridge  bridge        // nil: the wires are the same
 	at      time.Time
 	first   time.Time // first byte, or first content of a stream
+	last    time.Time // the end of an answer that is no stream
 	req     provider.Request
 	resp    *provider.Response
 	tries   int
-	cap     int64 // output cap that the gateway has put into the body; 0: none
+	away    time.Duration // that earlier attempts took
+	cap     int64         // output cap that the gateway has put into the body; 0: none
 }
 
 // secrets are the deployment's, which no text may show.
@@ -60,6 +62,10 @@ func (c *call) attempts() *failure {
 	var last route.Outcome
 	for {
 		a, ok := plan.Next(last)
+		for wait := slotFirst; !ok && c.mayWait(plan) && c.flight.Sleep(wait); wait = min(2*wait, slotMost) {
+			plan.Again()
+			a, ok = plan.Next(last)
+		}
 		if !ok {
 			break
 		}
@@ -73,6 +79,7 @@ func (c *call) attempts() *failure {
 			return c.failed(asFailure(last.Err))
 		}
 		last = c.blameless(c.try(a))
+		c.sent.away += last.Total
 		if last.Class == route.Success {
 			return nil
 		}
@@ -87,6 +94,9 @@ func (c *call) attempts() *failure {
 	if last.Err != nil {
 		return c.failed(asFailure(last.Err))
 	}
+	if c.flight.Cause() != provider.Running { // while it waited
+		return c.failed(c.ended())
+	}
 	var none *route.Unavailable
 	if errors.As(plan.Err(), &none) {
 		switch none.Reason {
@@ -99,6 +109,27 @@ func (c *call) attempts() *failure {
 		return c.failed(fail(noDeployment, none.Error()).after(none.RetryAfter))
 	}
 	return c.failed(fail(noDeployment, "no deployment of "+c.group+" can serve this call").after(time.Second))
+}
+
+// How long a call waits for a slot of a deployment, where all of them are taken: LiteLLM's limit is a semaphore, so that a
+// burst is served late and not refused. It looks more and more seldom; nobody can be told, since slots of other replicas count too.
+const (
+	slotPatience = 30 * time.Second
+	slotFirst    = 10 * time.Millisecond
+	slotMost     = 160 * time.Millisecond
+)
+
+// mayWait says whether a call that found every slot taken goes on looking. A health check does not: it learns nothing by that.
+func (c *call) mayWait(plan *route.Plan) bool {
+	limit := slotPatience
+	if first := orDuration(c.streamFirst, c.cfg.StreamFirst); c.stream {
+		limit = min(limit, first)
+	}
+	by := c.start.Add(limit)
+	if c.deadline.Before(by) {
+		by = c.deadline
+	}
+	return plan.Full() && c.only == nil && c.p.Now().Add(slotMost).Before(by)
 }
 
 // failed settles a call that has no answer, and hands the failure on.
@@ -218,7 +249,7 @@ func (c *call) try(a route.Attempt) route.Outcome {
 			return route.Outcome{Class: route.BadRequest, Err: f}
 		}
 	}
-	c.sent = sent{plan: c.sent.plan, attempt: a, model: a.Model, at: now, tries: c.sent.tries}
+	c.sent = sent{plan: c.sent.plan, attempt: a, model: a.Model, at: now, tries: c.sent.tries, away: c.sent.away}
 	if c.pretend != route.Success && a.Fallbacks == 0 {
 		return c.pretended()
 	}

@@ -2,8 +2,12 @@ package proxy
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"gatehouse/internal/testkit"
 	"gatehouse/models"
@@ -74,32 +78,178 @@ func TestPromptsThatAreTooLong(t *testing.T) {
 	}
 }
 
-// A failing deployment gets no more calls than its probes (§13 (9)), seen from the provider.
+// A failing deployment gets no more calls than it takes to know that it fails (§4.3, §13 (9)), seen from the provider: while
+// another serves, not one call more, and alone with others that fail, one a second.
 func TestAFailingDeploymentGetsItsProbesOnly(t *testing.T) {
 	t.Parallel()
-	bad, good := deployment("m", "openai", "bad"), deployment("m", "openai", "good")
-	bad.ID, good.ID = "bad", "good"
-	r := newRig(t, setup{settings: route.Settings{NumRetries: 2, Cooldown: 3600e9}, deployments: []models.Deployment{bad, good}})
+	bad, worse, good := deployment("m", "openai", "bad"), deployment("m", "openai", "worse"), deployment("m", "openai", "good")
+	bad.ID, worse.ID, good.ID = "bad", "worse", "good"
+	for _, d := range []*models.Deployment{&bad, &worse} {
+		d.Timeout = 50 * time.Millisecond
+	}
+	count := func(r *rig) map[string]int {
+		calls := map[string]int{}
+		for _, q := range r.provider.Requests() {
+			calls[q.Model]++
+		}
+		return calls
+	}
+	for name, tt := range map[string]struct {
+		reply testkit.Reply
+		most  int
+	}{
+		"429":             {testkit.ErrorReply(429, "", "", "x"), 1},
+		"401":             {testkit.ErrorReply(401, "", "", "x"), 1},
+		"no answer":       {testkit.Reply{Fault: testkit.FaultHang}, 1},
+		"500":             {testkit.ErrorReply(500, "", "", "x"), 5},
+		"529":             {testkit.ErrorReply(529, "", "", "x"), 5},
+		"dropped":         {testkit.Reply{Fault: testkit.FaultDrop}, 5},
+		"reset in a body": {testkit.Reply{Fault: testkit.FaultReset}, 5},
+		"no JSON":         {testkit.Reply{BadJSON: true}, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, setup{settings: route.Settings{NumRetries: 2, Cooldown: time.Hour}, deployments: []models.Deployment{bad, good}})
+			r.provider.Choose(func(q testkit.Request) *testkit.Reply {
+				if q.Model == "bad" {
+					return &tt.reply
+				}
+				return nil
+			})
+			for range 60 {
+				if got := r.chat("m", ""); got.status != 200 {
+					t.Fatalf("%d %s", got.status, got.body)
+				}
+			}
+			if calls := count(r); calls["bad"] != tt.most {
+				t.Errorf("the failing deployment got %d calls, want %d", calls["bad"], tt.most)
+			}
+			for _, rec := range r.book.wait(t, 60) {
+				if rec.DeploymentID != "good" || rec.Status != "success" {
+					t.Errorf("a record names %s, %s", rec.DeploymentID, rec.Status)
+				}
+			}
+		})
+	}
+	t.Run("all of them fail", func(t *testing.T) {
+		t.Parallel()
+		r := newRig(t, setup{settings: route.Settings{Cooldown: time.Hour}, deployments: []models.Deployment{bad, worse}})
+		r.provider.Always(testkit.ErrorReply(401, "", "", "x"))
+		began := time.Now()
+		refused := 0
+		for range 60 {
+			if got := r.chat("m", ""); got.status == 429 {
+				if got.header.Get("Retry-After") == "" || !strings.Contains(got.body, "try again in") {
+					t.Errorf("%v %s", got.header, got.body)
+				}
+				refused++
+			}
+		}
+		seconds := int(time.Since(began)/time.Second) + 1
+		for model, n := range count(r) {
+			if n > 2+seconds {
+				t.Errorf("%s got %d calls in %d s", model, n, seconds)
+			}
+		}
+		if refused < 60-2*(2+seconds) {
+			t.Errorf("%d of 60 were refused", refused)
+		}
+	})
+}
+
+// 10,000 calls through the plane are shared out by weight to within 2 % (§13 (9)).
+func TestSharesOfTenThousandCalls(t *testing.T) {
+	t.Parallel()
+	const calls = 10_000
+	weights := map[string]float64{"a": 5, "b": 3, "c": 2}
+	var deps []models.Deployment
+	for _, id := range []string{"a", "b", "c"} {
+		d, w := deployment("m", "openai", id), weights[id]
+		d.ID, d.Weight, d.MockResponse = id, &w, "hello"
+		deps = append(deps, d)
+	}
+	r := newRig(t, setup{deployments: deps})
+	handler := r.plane.Handler()
+	served := map[string]int{}
+	for range calls {
+		var req fasthttp.Request
+		req.Header.SetMethod("POST")
+		req.Header.SetHost("x")
+		req.SetRequestURI("/v1/chat/completions")
+		req.Header.Set("Authorization", "Bearer "+plainKey)
+		req.SetBodyString(chatBody("m", ""))
+		req.Header.SetContentLength(len(req.Body()))
+		var ctx fasthttp.RequestCtx
+		ctx.Init(&req, nil, nil)
+		handler(&ctx)
+		if ctx.Response.StatusCode() != 200 {
+			t.Fatalf("%d %s", ctx.Response.StatusCode(), ctx.Response.Body())
+		}
+		served[string(ctx.Response.Header.Peek("X-Litellm-Model-Id"))]++
+	}
+	for id, w := range weights {
+		if share := float64(served[id]) / calls; math.Abs(share-w/10) > 0.02 {
+			t.Errorf("%s has %.3f of the calls, its weight says %.1f", id, share, w/10)
+		}
+	}
+}
+
+// max_parallel_requests is a semaphore: a burst waits, and there are never more calls at the provider than there are slots. Who waits
+// for too long is refused.
+func TestCallsWaitForASlot(t *testing.T) {
+	t.Parallel()
+	two := int64(2)
+	a, b, spare := deployment("m", "openai", "a"), deployment("m", "openai", "b"), deployment("spare", "openai", "spare")
+	a.ID, b.ID, a.MaxParallel = "a", "b", &two
+	one := int64(1)
+	r := newRig(t, setup{settings: route.Settings{DefaultMaxParallel: &one}, deployments: []models.Deployment{a, b, spare}})
+	gate := make(chan struct{})
+	r.provider.Always(testkit.Reply{Before: gate})
+	const calls = 9
+	answers := make(chan answer, calls)
+	for range calls {
+		go func() { answers <- r.send("POST", "/v1/chat/completions", plainKey, chatBody("m", "")) }()
+	}
+	r.provider.WaitRequests(t, 3)
+	late := r.chat("m", `"timeout":0.4`)
+	if _, code, _ := late.failure(t); late.status != 429 || code != "no_deployments_available" || late.header.Get("Retry-After") == "" {
+		t.Errorf("a call that has waited for as long as it may: %d %s", late.status, late.body)
+	}
+	if n := len(r.provider.Requests()); n != 3 {
+		t.Errorf("%d calls at the provider, which has 3 slots", n)
+	}
+	for n := 1; n <= calls; n++ {
+		gate <- struct{}{} // lets one answer out, and with that one call in
+		if got := <-answers; got.status != 200 {
+			t.Errorf("%d %s", got.status, got.body)
+		}
+		if at := len(r.provider.Requests()) - r.provider.Answered(); at > 3 {
+			t.Errorf("%d calls at the provider at once", at)
+		}
+	}
+	if records := r.book.wait(t, calls+1); len(records) != calls+1 {
+		t.Errorf("%d records", len(records))
+	}
+	// A fallback is taken before anybody waits.
+	gate = make(chan struct{})
+	r.provider.Always(testkit.Reply{Before: gate})
+	n := len(r.provider.Requests())
+	for range 3 {
+		go func() { answers <- r.send("POST", "/v1/chat/completions", plainKey, chatBody("m", "")) }()
+	}
+	r.provider.WaitRequests(t, n+3)
 	r.provider.Choose(func(q testkit.Request) *testkit.Reply {
-		if q.Model == "bad" {
-			reply := testkit.ErrorReply(429, "", "", "x")
-			return &reply
+		if q.Model == "spare" {
+			return &testkit.Reply{}
 		}
 		return nil
 	})
-	for range 40 {
-		if got := r.chat("m", ""); got.status != 200 {
-			t.Fatalf("%d %s", got.status, got.body)
-		}
+	if got := r.chat("m", `"fallbacks":["spare"]`); got.status != 200 || got.header.Get("X-Litellm-Model-Group") != "spare" {
+		t.Errorf("%d %v", got.status, got.header)
 	}
-	calls := 0
-	for _, q := range r.provider.Requests() {
-		if q.Model == "bad" {
-			calls++
-		}
-	}
-	if calls > 1 {
-		t.Errorf("the failing deployment got %d calls", calls)
+	close(gate)
+	for range 3 {
+		<-answers
 	}
 }
 

@@ -253,9 +253,13 @@ func (c *call) whose(rec *spend.Record) {
 // took is how long the call has taken so far, and how much of that was not the provider's.
 func (c *call) took() (total, own time.Duration) {
 	total = c.p.Now().Sub(c.start)
-	own = total
-	if !c.sent.at.IsZero() && !c.sent.first.IsZero() {
-		own -= c.sent.first.Sub(c.sent.at)
+	own = total - c.sent.away
+	came := c.sent.first
+	if c.sent.last.After(came) {
+		came = c.sent.last
+	}
+	if !c.sent.at.IsZero() && !came.IsZero() {
+		own -= came.Sub(c.sent.at)
 	}
 	return total, max(own, 0)
 }

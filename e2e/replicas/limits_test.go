@@ -227,8 +227,8 @@ func deploymentLimits(t *testing.T, start func(testkit.Options) []*testkit.Serve
 			before := len(provider.Requests())
 			asked := 0
 			ask := func() answer {
-				asked++
-				return chat(t.Context(), client(t), all[asked%len(all)], key, object{"model": name, "max_tokens": 1000})
+				asked++ // a call waits for a slot for as long as it may
+				return chat(t.Context(), client(t), all[asked%len(all)], key, object{"model": name, "max_tokens": 1000, "timeout": 0.3})
 			}
 			answers := make(chan answer, 6)
 			for i := range 6 {

@@ -54,6 +54,7 @@ func TestCooldown(t *testing.T) {
 		{"allowed fails passed", route.Settings{AllowedFails: ptr(5)}, false, repeat(6, route.Server), true},
 		{"no fails allowed", route.Settings{AllowedFails: ptr(0)}, false, repeat(1, route.Server), true},
 		{"policy by class", route.Settings{AllowedFailsPolicy: map[string]int{"BadRequestErrorAllowedFails": 2}}, false, repeat(3, route.BadRequest), true},
+		{"policy by class, one name for two", route.Settings{AllowedFailsPolicy: map[string]int{"InternalServerErrorAllowedFails": 3}}, false, append(repeat(2, route.Server), repeat(2, route.Connection)...), true},
 		{"a class the policy leaves out", route.Settings{AllowedFailsPolicy: map[string]int{"BadRequestErrorAllowedFails": 2}}, false, repeat(4, route.Server), true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

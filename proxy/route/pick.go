@@ -147,11 +147,13 @@ func (p *Plan) try(last Outcome, retry bool) (Attempt, bool) {
 
 func (p *Plan) begin(d *models.Deployment, s *state, now int64, sleep time.Duration, retry bool) (Attempt, bool) {
 	if !s.begin(now, p.settings.maxParallel(d)) {
+		p.full = true
 		return Attempt{}, false
 	}
 	slot, full := p.router.share(p.settings, d, p.req.Tokens)
 	if full != nil {
 		full.Group, p.elsewhere = p.step.group, full
+		p.full = p.full || full.Reason == Busy
 		s.undo()
 		return Attempt{}, false
 	}
@@ -160,6 +162,7 @@ func (p *Plan) begin(d *models.Deployment, s *state, now int64, sleep time.Durat
 		p.router.affinity.set(p.step.pin, d.ID, now, p.settings.AffinityTTL)
 	}
 	p.attempts++
+	p.reached = p.fallbacks
 	p.step.tries++
 	p.step.tried = append(p.step.tried, d)
 	if retry {
@@ -188,6 +191,7 @@ func (p *Plan) options(tier []*models.Deployment, now int64, untriedOnly bool) (
 			unable.Reason = max(unable.Reason, Cooling)
 			shortest = min(shortest, o.view.coolFor)
 		case full > 0 && o.view.inFlight >= full:
+			p.full = true
 			unable.Reason = max(unable.Reason, Busy)
 			shortest = min(shortest, time.Second)
 		case o.view.sick && !p.step.match.Pinned:

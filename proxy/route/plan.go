@@ -102,6 +102,8 @@ type Plan struct {
 	first      *Outcome
 	unable     *Unavailable
 	elsewhere  *Unavailable // a limit that the calls of other replicas have used up
+	full       bool         // some deployment had no slot left
+	reached    int          // fallbacks that were tried
 	current    *running
 	finished   bool
 }
@@ -225,7 +227,17 @@ func (p *Plan) Err() error {
 }
 
 // Counts tells retries and fallbacks made so far, for headers.
-func (p *Plan) Counts() (retries, fallbacks int) { return p.retries, p.fallbacks }
+func (p *Plan) Counts() (retries, fallbacks int) { return p.retries, p.reached }
+
+// Full says that nothing could be tried, and that something could be as soon as a slot is free (max_parallel_requests).
+func (p *Plan) Full() bool { return p.attempts == 0 && p.current == nil && p.full }
+
+// Again begins a plan anew that was Full.
+func (p *Plan) Again() {
+	root := p.root
+	root.tier = 0
+	*p = Plan{router: p.router, settings: p.settings, req: p.req, step: root, root: root, seen: []string{root.group}}
+}
 
 // enter begins a group.
 func (p *Plan) enter(group string, match keyring.Match, overrides map[string]any) {

@@ -296,6 +296,20 @@ func TestFirstErrorIsTheAnswer(t *testing.T) {
 	}
 }
 
+// A fallback that could not be tried was not taken.
+func TestCountsOfWhatWasTried(t *testing.T) {
+	t.Parallel()
+	r := newRig(route.Settings{Fallbacks: map[string][]route.Fallback{"m": {{Model: "n"}}}}, dep("a", "m"), dep("b", "n"))
+	p := r.plan(t, "m", func(q *route.Request) { q.Deadline = r.clock.Now().Add(time.Second) })
+	tries(p, func(int, route.Attempt) route.Outcome {
+		r.clock.Advance(2 * time.Second)
+		return route.Outcome{Class: route.Timeout}
+	})
+	if retries, fallbacks := p.Counts(); retries != 0 || fallbacks != 0 {
+		t.Errorf("%d retries, %d fallbacks", retries, fallbacks)
+	}
+}
+
 func TestClientFallbackMustBePermitted(t *testing.T) {
 	t.Parallel()
 	r := newRig(route.Settings{}, dep("a", "m"), dep("b", "n"))

@@ -202,7 +202,7 @@ func (s *state) shouldCool(cfg *Settings, class Class, alone bool) bool {
 	if cfg.counting() {
 		if word := class.policyWord(); word != "" {
 			if allowed, ok := cfg.AllowedFailsPolicy[word+"AllowedFails"]; ok {
-				return s.byClass[class] > int64(allowed)
+				return s.named(word) > int64(allowed)
 			}
 		}
 		allowed := defaultAllowedFails
@@ -222,6 +222,17 @@ func (s *state) shouldCool(cfg *Settings, class Class, alone bool) bool {
 	case Success, Cancelled, BadRequest, ContextWindow, ContentPolicy, Forbidden, Conflict, classes:
 	}
 	return false
+}
+
+// named counts the failures of this minute that go by one name in allowed_fails_policy.
+func (s *state) named(word string) int64 {
+	n := int64(0)
+	for class := range classes {
+		if class.policyWord() == word {
+			n += s.byClass[class]
+		}
+	}
+	return n
 }
 
 func (s *state) latencies(out *Outcome, now int64) {

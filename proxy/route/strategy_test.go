@@ -213,9 +213,21 @@ func TestFiguresOfADeployment(t *testing.T) {
 		if ok || !asUnavailable(p.Err(), &why) || why.Reason != route.Busy {
 			t.Errorf("%v %+v", ok, why)
 		}
+		if !p.Full() {
+			t.Error("a plan that found every slot taken does not say so")
+		}
+		p.Again()
+		if _, ok := p.Next(route.Outcome{}); ok || !p.Full() {
+			t.Error("the slots are still taken")
+		}
 		open[0].End(route.Outcome{})
-		if r.one(t, "m", route.Outcome{}) == "" {
+		p.Again()
+		if _, ok := p.Next(route.Outcome{}); !ok || p.Full() {
 			t.Error("the freed slot is not used")
+		}
+		p.End(route.Outcome{})
+		if s := r.Status("a").InFlight + r.Status("b").InFlight; s != 2 {
+			t.Errorf("%d in flight", s)
 		}
 	})
 	t.Run("health", func(t *testing.T) {
