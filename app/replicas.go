@@ -32,8 +32,8 @@ type replicas struct {
 	heard func(b models.Beat, sent time.Time) // may be nil; sent is when the beat was, by this process' clock
 	now   func() time.Time
 
-	live   atomic.Int64
-	lowest atomic.Bool
+	serving atomic.Int64
+	lowest  atomic.Bool
 }
 
 // beat tells once.
@@ -45,8 +45,8 @@ func (r *replicas) beat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if was := r.live.Swap(b.Live); was != b.Live {
-		r.log.InfoContext(ctx, "replicas that serve", slog.Int64("count", b.Live))
+	if was := r.serving.Swap(b.Heard); was != b.Heard {
+		r.log.InfoContext(ctx, "replicas that serve", slog.Int64("count", b.Heard))
 	}
 	r.lowest.Store(b.Lowest)
 	if r.heard != nil {
@@ -86,13 +86,15 @@ func (r *replicas) sweep(ctx context.Context) {
 	}
 }
 
-// share is what limit.RedisOptions.Share asks: as of the last beat that the database heard.
-func (r *replicas) share() (count int64, lowest bool) { return max(1, r.live.Load()), r.lowest.Load() }
+// share is what limits are split by: as of the last beat that the database heard.
+func (r *replicas) share() (count int64, lowest bool) {
+	return max(1, r.serving.Load()), r.lowest.Load()
+}
 
 // limiter is Redis where there is one, else this process' memory.
 func (p *process) limiter(background context.Context, cfg *config.Config) (limit.Limiter, error) {
 	if !cfg.Redis.Configured {
-		return limit.NewMemory(p.now, cfg.Keys.RateWindow), nil
+		return limit.NewMemory(p.now, cfg.Keys.RateWindow, p.replicas.share), nil
 	}
 	o, err := redisOptions(&cfg.Redis)
 	if err != nil {
@@ -103,6 +105,7 @@ func (p *process) limiter(background context.Context, cfg *config.Config) (limit
 		Client: p.redis, Now: p.now, Window: cfg.Keys.RateWindow, Name: p.ledger.Replica(), Share: p.replicas.share, Log: p.log,
 	})
 	p.goRun(background, "leases of calls in parallel", l.Run)
+	p.goRun(background, "presence at redis", l.RunBeats)
 	return l, nil
 }
 

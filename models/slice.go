@@ -8,8 +8,9 @@ var ErrGivenUp = errors.New("this replica was given up by the others")
 // Beat is what a replica learns when it tells that it lives.
 type Beat struct {
 	Now    Time  // the database's clock; zero where nobody else goes by it
-	Live   int64 // replicas, this one too
-	Lowest bool  // this one has the lowest id of them
+	Live   int64 // replicas that may hold slices, this one too
+	Heard  int64 // of those, replicas that were heard of in the last seconds: that serve
+	Lowest bool  // this one has the lowest id of the latter
 	Fresh  bool  // it was not on the list before
 }
 

@@ -176,7 +176,7 @@ func newRig(tb testing.TB, s setup) *rig {
 	s.config.MasterKey = models.NewSecret(masterKey)
 	s.config.Version = "test"
 	plane, err := New(Deps{
-		Config: s.config, Ring: r.ring, Router: r.router, Limits: limit.NewMemory(time.Now, 0), Budget: r.budget, Outputs: new(budget.Outputs),
+		Config: s.config, Ring: r.ring, Router: r.router, Limits: limit.NewMemory(time.Now, 0, nil), Budget: r.budget, Outputs: new(budget.Outputs),
 		Ledger: r.book, Prices: price.New(time.Now), Auth: s.auth, Cache: s.cache, Now: time.Now,
 	})
 	if err != nil {

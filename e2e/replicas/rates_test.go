@@ -2,6 +2,7 @@ package replicas_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -98,10 +99,15 @@ func TestRatesAreSharedByRedis(t *testing.T) {
 	key := all[0].GenerateKey(t, map[string]any{"rpm_limit": 600})
 	waitKnown(t, all, key.Secret)
 	var answers []answer
-	for range 18 { // not all at once: a busy machine would keep Redis from answering in 50 ms, and shares are tested below
-		answers = append(answers, burst(t, all, key.Secret, 50, nil)...)
+	for range 6 { // a busy machine keeps Redis from answering some of them in 50 ms
+		answers = append(answers, burst(t, all, key.Secret, 150, nil)...)
 	}
-	if got := count(answers, http.StatusOK); got < 599 || got > 601 {
+	until(t, "the limit is used up", func() bool {
+		a := chat(t.Context(), client(t), all[0], key.Secret, nil)
+		answers = append(answers, a)
+		return a.status == http.StatusTooManyRequests && a.header.Get("Retry-After") != "1"
+	})
+	if got := count(answers, http.StatusOK); got != 600 {
 		t.Errorf("600 a window over two replicas: %d went through, %v", got, statuses(answers))
 	}
 	for i := range answers {
@@ -129,4 +135,28 @@ func TestRatesAreSharedByRedis(t *testing.T) {
 		_ = chat(t.Context(), client(t), all[0], shares.Secret, nil)
 		return strings.Contains(all[0].Log(), "redis answers again")
 	})
+}
+
+// TestRatesAreSplitWithoutRedis is a limit over two replicas that have no Redis: each enforces its share.
+func TestRatesAreSplitWithoutRedis(t *testing.T) {
+	t.Parallel()
+	all := fleet(t, 2, testkit.Options{
+		Provider: testkit.NewProvider(t), Env: map[string]string{"LITELLM_RATE_LIMIT_WINDOW_SIZE": "600"},
+	})
+	until(t, "the first replica knows of the second", func() bool {
+		return strings.Contains(all[0].Log(), "count=2") || strings.Contains(all[0].Log(), `"count":2`)
+	})
+	for limit, want := range map[int]int{60: 60, 7: 6, 1: 1} {
+		key := all[0].GenerateKey(t, map[string]any{"rpm_limit": limit})
+		waitKnown(t, all, key.Secret)
+		answers := burst(t, all, key.Secret, 150, nil)
+		if got := count(answers, http.StatusOK); got != want {
+			t.Errorf("%d a window over two replicas without Redis: %d went through, want %d", limit, got, want)
+		}
+		for i := range answers {
+			if a := &answers[i]; a.status != http.StatusOK && !strings.Contains(string(a.body), fmt.Sprintf("Current limit: %d,", limit)) {
+				t.Fatalf("%d %s", a.status, a.body)
+			}
+		}
+	}
 }

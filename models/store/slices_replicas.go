@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"gorm.io/gorm"
@@ -12,11 +13,14 @@ import (
 // dbMicros is the database's clock, which is the one that slices and windows go by.
 const dbMicros = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
 
+// heardFor is how long after its last beat a replica is taken to serve: a few beats.
+const heardFor = 8 * time.Second
+
 // Beat tells that a replica lives, and how many do. One that was not known, or that the others have given up since its
 // last beat, is entered again and gets back what it lost. On SQLite there is one replica and nothing is written.
 func (s *Store) Beat(ctx context.Context, replica string, ttl time.Duration) (b models.Beat, err error) {
 	if !s.postgres {
-		return models.Beat{Live: 1, Lowest: true}, nil
+		return models.Beat{Live: 1, Heard: 1, Lowest: true}, nil
 	}
 	err = s.transact(ctx, s.bank, func(tx *Store) error {
 		db := tx.bank.WithContext(ctx)
@@ -31,14 +35,15 @@ ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, ttl = excluded.ttl RE
 			return err
 		}
 		var live struct {
-			Count  int64
-			Lowest string
+			Count, Heard int64
+			Lowest       string
 		}
-		err = db.Raw("SELECT count(*) AS count, min(id) AS lowest FROM replicas WHERE seen_at + ttl > ?", row.Now).Find(&live).Error
+		err = db.Raw(`SELECT count(*) AS count, count(*) FILTER (WHERE seen_at > @recent) AS heard, min(id) FILTER (WHERE seen_at > @recent) AS lowest
+FROM replicas WHERE seen_at + ttl > @now`, sql.Named("now", row.Now), sql.Named("recent", row.Now-heardFor.Microseconds())).Find(&live).Error
 		if err != nil {
 			return err
 		}
-		b = models.Beat{Now: models.FromMicros(row.Now), Live: live.Count, Lowest: live.Lowest == replica, Fresh: row.Fresh}
+		b = models.Beat{Now: models.FromMicros(row.Now), Live: live.Count, Heard: live.Heard, Lowest: live.Lowest == replica, Fresh: row.Fresh}
 		if row.Fresh {
 			return resume(db, replica)
 		}

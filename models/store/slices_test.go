@@ -53,6 +53,7 @@ func TestSlicesAreLentOnce(t *testing.T) {
 		for i, name := range []string{"a", "b"} {
 			b := got(s.Beat(t.Context(), name, replicaTTL))(t)
 			same(t, "replicas", b.Live, int64(i+1))
+			same(t, "heard of", b.Heard, int64(i+1))
 			same(t, "lowest", b.Lowest, name == "a")
 			same(t, "fresh", b.Fresh, true)
 		}

@@ -111,7 +111,8 @@ type Slot struct {
 	done   atomic.Bool
 	end    ender
 	tokens int64
-	lease  string // of Redis: names the call among those in parallel
+	lease  string    // of Redis: names the call among those in parallel
+	since  time.Time // of Redis: when it was taken
 	taken  []taken
 	rates  []Rate
 	also   *Slot // the same call in the limiter that stands in for this one
@@ -127,7 +128,8 @@ type ender interface {
 type taken struct {
 	entry  *entry // of Memory
 	scope  string // of Redis
-	window int64
+	window int64  // which one was charged: the entry's turn, or its start at Redis in ms, -1 where that is not known
+	sure   bool   // of Memory, with a Redis beside it: the call was let through, not only reserved
 }
 
 // Settle ends a call that used so many tokens.

@@ -32,7 +32,7 @@ func limiters(t *testing.T, run func(t *testing.T, l bench)) {
 	t.Run("memory", func(t *testing.T) {
 		t.Parallel()
 		clock := testkit.NewClock()
-		m := limit.NewMemory(clock.Now, 0)
+		m := limit.NewMemory(clock.Now, 0, nil)
 		run(t, bench{m, func(d time.Duration) { clock.Advance(d) }, m.InFlight})
 	})
 	t.Run("redis", func(t *testing.T) {
@@ -66,7 +66,7 @@ func newRedis(t *testing.T, server *miniredis.Miniredis, clock *testkit.Clock, s
 			t.Error(err)
 		}
 	})
-	return limit.NewRedis(limit.RedisOptions{Client: client, Now: clock.Now, Name: t.Name(), Share: share, Timeout: testkit.Patience})
+	return limit.NewRedis(limit.RedisOptions{Client: client, Now: clock.Now, Name: fmt.Sprintf("%p", client), Share: share, Timeout: testkit.Patience})
 }
 
 func take(t *testing.T, l limit.Limiter, tokens int64, wants ...limit.Want) *limit.Slot {
@@ -281,7 +281,7 @@ func TestConcurrentCalls(t *testing.T) {
 func TestIdleScopesAreSwept(t *testing.T) {
 	t.Parallel()
 	clock := testkit.NewClock()
-	m := limit.NewMemory(clock.Now, 0)
+	m := limit.NewMemory(clock.Now, 0, nil)
 	held := take(t, m, 0, limit.Want{Scope: "held", Parallel: at(1)})
 	for round := range 3 {
 		for i := range 30_000 {
@@ -298,7 +298,7 @@ func TestIdleScopesAreSwept(t *testing.T) {
 }
 
 func TestMemoryAllocations(t *testing.T) {
-	m := limit.NewMemory(time.Now, time.Hour)
+	m := limit.NewMemory(time.Now, time.Hour, nil)
 	wants := []limit.Want{{Scope: "key:a", RPM: at(1 << 40)}, {Scope: "team:t", TPM: at(1 << 40)}, {Scope: "user:u", Parallel: at(1000)}}
 	if n := testing.AllocsPerRun(100, func() {
 		s, err := m.Take(context.Background(), wants, 1)
@@ -312,7 +312,7 @@ func TestMemoryAllocations(t *testing.T) {
 }
 
 func BenchmarkMemory(b *testing.B) {
-	m := limit.NewMemory(time.Now, time.Hour)
+	m := limit.NewMemory(time.Now, time.Hour, nil)
 	wants := []limit.Want{{Scope: "key:a", RPM: at(1 << 40)}, {Scope: "team:t", TPM: at(1 << 40)}, {Scope: "user:u", Parallel: at(1 << 40)}}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {

@@ -17,6 +17,7 @@ const (
 type Memory struct {
 	now    func() time.Time
 	window time.Duration
+	share  Share
 	shards [memoryShards]struct {
 		mu      sync.RWMutex
 		entries map[string]*entry
@@ -29,18 +30,24 @@ type entry struct {
 	scope    string
 	mu       sync.Mutex
 	dead     bool  // swept: look the scope up again
+	turn     int64 // which window this is: one more each time the counts begin anew
 	start    int64 // of the window, Unix ns; 0: no call yet
 	requests int64
 	tokens   int64
 	parallel int64
+	sure     int64 // with a Redis beside it: how many of the requests were let through; the rest are being decided
+	seen     seen
 }
 
-// NewMemory makes a limiter with windows of this length; 0 = one minute.
-func NewMemory(now func() time.Time, window time.Duration) *Memory {
+// NewMemory makes a limiter with windows of this length; 0 = one minute. share may be nil: this process is alone.
+func NewMemory(now func() time.Time, window time.Duration, share Share) *Memory {
 	if window <= 0 {
 		window = time.Minute
 	}
-	return &Memory{now: now, window: window}
+	if share == nil {
+		share = alone
+	}
+	return &Memory{now: now, window: window, share: share}
 }
 
 func (m *Memory) entry(scope string, now int64) *entry {
@@ -82,15 +89,31 @@ func (m *Memory) entry(scope string, now int64) *entry {
 // Take admits a call. A token rate is used up once what was used and what calls in flight are taken to use has reached
 // it: the last call of a window may pass it by its own size, as a call larger than the whole rate must be able to.
 func (m *Memory) Take(_ context.Context, wants []Want, tokens int64) (*Slot, error) {
-	s, refused := m.take(wants, tokens, true)
-	if refused != nil {
-		return nil, refused
+	by := m.split()
+	s, out := m.reserve(wants, tokens, by, true)
+	if out.share != nil {
+		return nil, out.share
+	}
+	if s != nil {
+		s.rates = m.rates(wants, s.taken, by)
 	}
 	return s, nil
 }
 
-// take counts a call; without testing, it cannot be refused. The slot is nil for a call without limits.
-func (m *Memory) take(wants []Want, tokens int64, testing bool) (*Slot, *Refused) {
+func (m *Memory) split() split {
+	replicas, lowest := m.share()
+	return split{replicas, lowest}
+}
+
+// verdict is what a process alone thinks of a call; nil is yes.
+type verdict struct {
+	share *Refused // of its share of each limit
+	room  *Refused // of that, and of its share of what was left when it last heard how the limit stands
+}
+
+// reserve tests a call and counts it. With must, a call beyond the share is refused and not counted; else all are, since
+// somebody else decides. The slot is nil for a call without limits, and for one that was not counted. It has no rates.
+func (m *Memory) reserve(wants []Want, tokens int64, by split, must bool) (s *Slot, out verdict) {
 	counted := 0
 	for i := range wants {
 		if wants[i].limits() {
@@ -98,36 +121,40 @@ func (m *Memory) take(wants []Want, tokens int64, testing bool) (*Slot, *Refused
 		}
 	}
 	if counted == 0 {
-		return nil, nil
+		return nil, out
 	}
 	tokens = max(0, tokens)
 	at := m.now()
-	now := at.UnixNano()
-	s := &Slot{end: m, tokens: tokens, taken: make([]taken, 0, counted)}
+	s = &Slot{end: m, tokens: tokens, taken: make([]taken, 0, counted)}
 	locked := make([]*entry, 0, 16)
-	s.taken, locked = m.lock(wants, s.taken, locked, now)
-	var refused *Refused
+	s.taken, locked = m.lock(wants, s.taken, locked, at.UnixNano())
 	n := 0
 	for i := range wants {
-		if !testing || !wants[i].limits() {
+		if !wants[i].limits() {
 			continue
 		}
-		if refused = m.test(&wants[i], s.taken[n].entry, at); refused != nil {
-			break
+		e := s.taken[n].entry
+		if out.share == nil {
+			out.share = m.test(&wants[i], e, by, at)
+		}
+		if out.room == nil {
+			if out.room = out.share; out.room == nil {
+				out.room = m.testRoom(&wants[i], e, by, at)
+			}
 		}
 		n++
 	}
-	if refused == nil {
+	counts := !must || out.share == nil
+	if counts {
 		s.charge(locked)
-		s.rates = m.rates(wants, s.taken, now)
 	}
 	for _, e := range locked {
 		e.mu.Unlock()
 	}
-	if refused != nil {
-		return nil, refused
+	if !counts {
+		return nil, out
 	}
-	return s, nil
+	return s, out
 }
 
 // lock looks the scopes up, locks each once in the order of their names, and turns their windows.
@@ -164,23 +191,29 @@ retry:
 		}
 		for _, e := range locked {
 			if e.start == 0 || now-e.start >= int64(m.window) || now < e.start {
-				e.start, e.requests, e.tokens = now, 0, 0
+				e.begin(now)
 			}
 		}
 		for i := range parts {
-			parts[i].window = parts[i].entry.start
+			parts[i].window = parts[i].entry.turn
 		}
 		return parts, locked
 	}
 }
 
-func (m *Memory) test(w *Want, e *entry, now time.Time) *Refused {
+// begin starts a window at a time.
+func (e *entry) begin(start int64) {
+	e.turn++
+	e.start, e.requests, e.tokens, e.sure, e.seen = start, 0, 0, 0, seen{}
+}
+
+func (m *Memory) test(w *Want, e *entry, by split, now time.Time) *Refused {
 	switch {
-	case w.RPM.Set && e.requests >= w.RPM.N:
+	case w.RPM.Set && e.requests >= by.of(w.RPM.N):
 		return m.refused(w, Requests, w.RPM.N, e, now)
-	case w.TPM.Set && e.tokens >= w.TPM.N:
+	case w.TPM.Set && e.tokens >= by.of(w.TPM.N):
 		return m.refused(w, Tokens, w.TPM.N, e, now)
-	case w.Parallel.Set && e.parallel >= w.Parallel.N:
+	case w.Parallel.Set && e.parallel >= by.of(w.Parallel.N):
 		return m.refused(w, Parallel, w.Parallel.N, e, now)
 	}
 	return nil
@@ -207,8 +240,10 @@ func (s *Slot) charge(locked []*entry) {
 	}
 }
 
-func (m *Memory) rates(wants []Want, parts []taken, now int64) []Rate {
+// rates tells where the scopes stand; what is left is this process' share of it.
+func (m *Memory) rates(wants []Want, parts []taken, by split) []Rate {
 	var rates []Rate
+	now := m.now().UnixNano()
 	at := 0
 	for i := range wants {
 		w := &wants[i]
@@ -220,7 +255,10 @@ func (m *Memory) rates(wants []Want, parts []taken, now int64) []Rate {
 		if rates == nil && (w.RPM.Set || w.TPM.Set) {
 			rates = make([]Rate, 0, 2*len(parts))
 		}
-		rates = w.rates(rates, e.requests, e.tokens, time.Duration(e.start+int64(m.window)-now))
+		e.mu.Lock()
+		requests, tokens, reset := e.requests, e.tokens, time.Duration(e.start+int64(m.window)-now)
+		e.mu.Unlock()
+		rates = w.rates(rates, w.RPM.N-max(0, by.of(w.RPM.N)-requests), w.TPM.N-max(0, by.of(w.TPM.N)-tokens), reset)
 	}
 	return rates
 }
@@ -235,12 +273,15 @@ func (m *Memory) finish(s *Slot, delta int64, undo bool) {
 		}
 		e.mu.Lock()
 		e.parallel--
-		same := e.start == s.taken[i].window
+		same := e.turn == s.taken[i].window
 		if same || delta > 0 {
 			e.tokens = max(0, e.tokens+delta)
 		}
 		if same && undo {
 			e.requests--
+			if s.taken[i].sure {
+				e.sure--
+			}
 		}
 		e.mu.Unlock()
 	}

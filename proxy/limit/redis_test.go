@@ -23,6 +23,14 @@ func TestReplicas(t *testing.T) {
 	for i := range 3 {
 		replicas = append(replicas, newRedis(t, server, clock, func() (int64, bool) { return 3, i == 0 }))
 	}
+	heard := func() { // of each other: the first time a replica only learns the server's clock
+		for range 2 {
+			for _, r := range replicas {
+				r.Beat(t.Context())
+			}
+		}
+	}
+	heard()
 	key, tiny := limit.Want{Scope: "key:a", RPM: at(10)}, limit.Want{Scope: "key:tiny", RPM: at(2)}
 	count := func(w limit.Want) (passed int) {
 		for i := range 30 {
@@ -46,11 +54,6 @@ func TestReplicas(t *testing.T) {
 	if got := count(key); got != 0 {
 		t.Errorf("%d more passed in the same minute, when redis went away", got)
 	}
-	for i, r := range replicas {
-		if !r.Degraded() {
-			t.Errorf("replica %d still trusts redis", i)
-		}
-	}
 	clock.Advance(time.Minute)
 	if got := count(key); got != 9 {
 		t.Errorf("%d passed without redis, want three for each of three", got)
@@ -58,9 +61,26 @@ func TestReplicas(t *testing.T) {
 	if got := count(tiny); got != 2 {
 		t.Errorf("%d passed a limit smaller than the number of replicas, want 2", got)
 	}
+	for i, r := range replicas {
+		if r.Catch(t.Context()) || i > 0 && !r.Degraded() {
+			t.Errorf("replica %d still trusts redis", i)
+		}
+	}
 	server.SetError("")
+	clock.Advance(time.Second) // the next probe
+	server.SetTime(clock.Now())
+	for _, r := range replicas {
+		if !r.Catch(t.Context()) {
+			t.Fatal("redis answers, and was not told")
+		}
+	}
+	heard()
+	if got := count(key); got != 1 {
+		t.Errorf("%d more passed in the minute in which redis came back, want the one that nobody has had", got)
+	}
 	clock.Advance(time.Minute)
 	server.SetTime(clock.Now())
+	heard()
 	if got := count(key); got != 10 {
 		t.Errorf("%d passed after redis came back, want 10", got)
 	}
@@ -84,7 +104,8 @@ func (b *brokenRedis) EvalSha(ctx context.Context, _ string, _ []string, _ ...an
 	return c
 }
 
-// While Redis is broken, one call a second asks it and all others do not.
+// A broken Redis is asked by the call that finds it broken, and after that by the one goroutine that has to tell it of that
+// call: five times, then once a second.
 func TestBreakerSparesRedis(t *testing.T) {
 	t.Parallel()
 	clock := testkit.NewClock()
@@ -95,11 +116,12 @@ func TestBreakerSparesRedis(t *testing.T) {
 		before := broken.asked
 		for range n {
 			take(t, r, 0, w).Settle(0)
+			r.Catch(t.Context())
 		}
 		return broken.asked - before
 	}
-	if n := call(50); n != 10 {
-		t.Errorf("redis was asked %d times until the breaker opened, want twice for each of 5 calls", n)
+	if n := call(50); n != 6 {
+		t.Errorf("redis was asked %d times until the breaker opened, want twice for the first call and four times to tell of it", n)
 	}
 	clock.Advance(time.Second)
 	if n := call(50); n != 1 {
@@ -223,5 +245,78 @@ func TestEndsAreTold(t *testing.T) {
 	take(t, r, 0, w).Settle(0)
 	if got := server.HGet("gatehouse:{key:a}:w", "t"); got != "30" {
 		t.Errorf("%s tokens are counted, want 30", got)
+	}
+}
+
+// A Redis that comes back empty in the middle of a window is told what it had counted.
+func TestRedisThatLosesItsData(t *testing.T) {
+	t.Parallel()
+	clock := testkit.NewClock()
+	server := miniredis.RunT(t)
+	server.SetTime(clock.Now())
+	r := newRedis(t, server, clock, nil)
+	w := limit.Want{Scope: "key:a", RPM: at(10)}
+	for range 6 {
+		take(t, r, 0, w).Settle(0)
+	}
+	clock.Advance(10 * time.Second)
+	server.SetTime(clock.Now())
+	server.FlushAll()
+	take(t, r, 0, w).Settle(0)
+	if !r.Catch(t.Context()) {
+		t.Fatal("redis answers, and was not told")
+	}
+	for range 3 {
+		take(t, r, 0, w).Settle(0)
+	}
+	full(t, r, 0, w)
+	if members, err := server.ZMembers("gatehouse:{key:a}:p"); err == nil && len(members) != 0 {
+		t.Errorf("leases left: %q", members)
+	}
+}
+
+// An open call that was admitted without Redis is among those in parallel once Redis knows of it, and until it ends; and
+// what it used in the end counts.
+func TestOpenCallsAreTold(t *testing.T) {
+	t.Parallel()
+	clock := testkit.NewClock()
+	server := miniredis.RunT(t)
+	server.SetTime(clock.Now())
+	r := newRedis(t, server, clock, nil)
+	w := limit.Want{Scope: "key:a", Parallel: at(1), TPM: at(100)}
+	server.SetError("LOADING")
+	s := take(t, r, 40, w)
+	server.SetError("")
+	if !r.Catch(t.Context()) {
+		t.Fatal("redis answers, and was not told")
+	}
+	full(t, r, 0, w)
+	s.Settle(15)
+	take(t, r, 0, w).Settle(0)
+	if got := server.HGet("gatehouse:{key:a}:w", "t"); got != "15" {
+		t.Errorf("%s tokens are counted, want 15", got)
+	}
+}
+
+// Without Redis each replica enforces its share.
+func TestShares(t *testing.T) {
+	t.Parallel()
+	clock := testkit.NewClock()
+	for _, tc := range []struct {
+		limit, replicas int64
+		lowest          bool
+		want            int
+	}{{10, 1, true, 10}, {10, 3, false, 3}, {10, 3, true, 3}, {2, 3, true, 2}, {2, 3, false, 0}, {0, 3, true, 0}} {
+		m := limit.NewMemory(clock.Now, 0, func() (int64, bool) { return tc.replicas, tc.lowest })
+		got := 0
+		for range 20 {
+			if s, err := m.Take(t.Context(), []limit.Want{{Scope: "a", RPM: at(tc.limit)}}, 0); err == nil {
+				got++
+				s.Settle(0)
+			}
+		}
+		if r := refuse(t, m, 0, limit.Want{Scope: "a", RPM: at(tc.limit)}); got != tc.want || r.Limit != tc.limit {
+			t.Errorf("%+v: %d passed, refusal %+v", tc, got, r)
+		}
 	}
 }
