@@ -31,7 +31,7 @@ type Key struct {
 	Metadata    JSON // tags live in metadata.tags
 	Permissions JSON
 	Config      JSON
-	Extra       JSON // accepted and given back, without effect: guardrails, policies, ...
+	Extra       JSON // accepted and given back: guardrails, policies, ... Of it, router_settings have an effect
 
 	AutoRotate       bool
 	RotationInterval *string

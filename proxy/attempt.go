@@ -54,6 +54,7 @@ func (c *call) attempts() *failure {
 	c.follow()
 	total := orDuration(c.timeout, c.cfg.Timeout)
 	c.deadline = c.start.Add(total)
+	c.ownChains()
 	plan, err := c.p.Router.Plan(c.routing())
 	if err != nil {
 		return c.failed(refusedPermit(err))

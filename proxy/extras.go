@@ -203,6 +203,7 @@ func (c *call) readTiming() *failure {
 	if bad != "" {
 		return fail(badField, bad+" must be a number of seconds").about(bad)
 	}
+	c.ownTiming()
 	// Both SDKs tell when they will give up; going on after that helps nobody.
 	if len(h.stainless) == 0 {
 		c.streamCost = h.streamCost
@@ -231,7 +232,7 @@ func (c *call) readRouting() *failure {
 			return fail(badField, "num_retries must be a whole number from 0").about("num_retries")
 		}
 		v := int(min(n, mostRetries))
-		c.retries = &v
+		c.retries = &v // its own counts before the key's
 	}
 	for _, chain := range [...]struct {
 		f  wire.Field

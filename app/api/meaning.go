@@ -66,7 +66,7 @@ var meanings = map[string]string{
 	"policies":                     "Kept and given back; no effect.",
 	"prompts":                      "Kept and given back; no effect.",
 	"object_permission":            "Kept and given back; no effect.",
-	"router_settings":              "Kept and given back; no effect.",
+	"router_settings":              "num_retries, timeout, stream_timeout, fallbacks, context_window_fallbacks and content_policy_fallbacks of its calls; the rest is kept and given back.",
 	"agent_id":                     "Kept and given back; no effect.",
 	"project_id":                   "Kept and given back; no effect.",
 	"allowed_passthrough_routes":   "Kept and given back; no effect.",

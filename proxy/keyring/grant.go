@@ -42,6 +42,7 @@ type more struct {
 	tempIncrease     int64
 	tempUntil        int64
 	disableFallbacks bool
+	routing          *Routing
 }
 
 var nothing = &more{} // never written
@@ -92,6 +93,7 @@ func newGrant(p *pool, k *models.Key) (*Grant, error) {
 	m := more{
 		routes: p.strs(k.AllowedRoutes), cacheControls: p.strs(k.AllowedCacheControls), enforced: p.strs(k.EnforcedParams),
 		tags: meta.tags, mode: meta.mode, disableFallbacks: meta.disableFallbacks,
+		routing: readRouting(k.Extra),
 	}
 	if len(k.Aliases) > 0 {
 		m.aliases = k.Aliases
@@ -100,7 +102,7 @@ func newGrant(p *pool, k *models.Key) (*Grant, error) {
 		m.tempIncrease, m.tempUntil = int64(*k.TempBudgetIncrease), k.TempBudgetExpiresAt.Micros()
 	}
 	if m.aliases != nil || m.routes != nil || m.cacheControls != nil || m.enforced != nil || m.tags != nil ||
-		m.mode != "" || m.tempUntil != 0 || m.disableFallbacks {
+		m.mode != "" || m.tempUntil != 0 || m.disableFallbacks || m.routing != nil {
 		g.more = &m
 	}
 	return g, nil
@@ -169,3 +171,6 @@ func (g *Grant) BudgetMode() string { return g.extra().mode }
 
 // DisableFallbacks is metadata.disable_fallbacks.
 func (g *Grant) DisableFallbacks() bool { return g.extra().disableFallbacks }
+
+// Routing is the key's own router_settings; nil when it has none.
+func (g *Grant) Routing() *Routing { return g.extra().routing }

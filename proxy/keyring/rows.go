@@ -13,6 +13,7 @@ type Team struct {
 	Tags                    []string
 	BudgetMode              string
 	DisableFallbacks        bool
+	Routing                 *Routing // router_settings; nil: none
 	limits                  *Limits
 	memberLimits            *Limits // defaults for members without a figure of their own
 }
@@ -63,7 +64,7 @@ func newTeam(p *pool, t *models.Team) *Team {
 	team := &Team{
 		ID: p.str(t.ID), Scope: models.ScopeTeam(t.ID), Alias: p.ptr(t.Alias), OrgID: p.ptr(t.OrgID),
 		Models: p.list(t.Models, nil), Blocked: t.Blocked, limits: p.limits(&t.Limits, 0),
-		Tags: meta.tags, BudgetMode: meta.mode, DisableFallbacks: meta.disableFallbacks,
+		Tags: meta.tags, BudgetMode: meta.mode, DisableFallbacks: meta.disableFallbacks, Routing: readRouting(t.Extra),
 		memberLimits: p.limits(&models.Limits{
 			MaxBudget: t.MemberBudget, BudgetDuration: t.MemberBudgetDuration, RPMLimit: t.MemberRPMLimit, TPMLimit: t.MemberTPMLimit,
 		}, 0),
