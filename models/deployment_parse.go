@@ -237,6 +237,11 @@ func (p *deploymentParser) upstream() {
 	if d.APIBase != "" {
 		if u, err := url.Parse(d.APIBase); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil {
 			p.disable("litellm_params.api_base", "api_base is not an http(s) URL without a user name")
+			for _, name := range [...]string{"api_base", "base_url"} {
+				if text, _ := d.Params[name].(string); strings.Contains(text, "@") {
+					d.Params[name] = "***" // it may hold a password
+				}
+			}
 		}
 	}
 	d.APIVersion, d.Organization = p.text("api_version"), p.text("organization")

@@ -2,6 +2,7 @@ package models
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -185,6 +186,20 @@ func TestParseDeployment(t *testing.T) {
 	}
 	if params["api_key"] != "sk-upstream" {
 		t.Error("the caller's map was changed")
+	}
+}
+
+// TestPasswordInAddress: an address with a password serves nothing and is not shown, in whichever form it comes.
+func TestPasswordInAddress(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"api_base", "base_url"} {
+		for _, address := range []string{"https://user:hidden@up.example/v1", "https://hidden@up.example", "https://user:hi%dden@up.example", "user:hidden@up.example"} {
+			d, problems := ParseDeployment("m", map[string]any{"model": "openai/x", name: address}, nil)
+			shown, err := json.Marshal([]any{d.Params, d.Info, d.Defaults, d.Disabled, fmt.Sprint(problems)})
+			if err != nil || d.Disabled == "" || strings.Contains(string(shown), "hi") && strings.Contains(string(shown), "dden") {
+				t.Errorf("%s: %v, disabled %q, shown %s", address, err, d.Disabled, shown)
+			}
+		}
 	}
 }
 
