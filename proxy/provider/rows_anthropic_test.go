@@ -240,7 +240,6 @@ func TestRowsMessagesToChat(t *testing.T) {
 		{name: "thinking ≥ 5000 → medium", in: `{` + hi + `,"thinking":{"type":"enabled","budget_tokens":5000}}`, want: `{"reasoning_effort":"medium"}`},
 		{name: "thinking ≥ 2000 → low", in: `{` + hi + `,"thinking":{"type":"enabled","budget_tokens":2000}}`, want: `{"reasoning_effort":"low"}`},
 		{name: "thinking below → minimal", in: `{` + hi + `,"thinking":{"type":"enabled","budget_tokens":1999}}`, want: `{"reasoning_effort":"minimal"}`},
-		{name: "thinking, a model that does not", model: "gpt-4o", in: `{` + hi + `,"thinking":{"type":"enabled","budget_tokens":1999}}`, want: `{"reasoning_effort":null}`},
 		{name: "cache_control is kept for Anthropic's family only", in: `{"system":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":[{"type":"text","text":"hi","cache_control":{"type":"ephemeral"}}]}]}`, not: []string{"cache_control"}},
 		{name: "thinking blocks of earlier turns are not OpenAI's", in: `{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"s"},{"type":"text","text":"a"}]}]}`, want: `{"messages":[{},{"role":"assistant","content":"a"}]}`, not: []string{"thinking"}},
 	})

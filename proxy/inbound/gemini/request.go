@@ -217,11 +217,11 @@ func tools(o *wire.Builder, raw, config []byte) {
 	calling := get(config, "functionCallingConfig")
 	mode, _ := wire.String(wire.Lookup(calling, "mode"))
 	switch strings.ToUpper(mode) {
-	case "AUTO":
+	case "AUTO", "VALIDATED": // a call or text
 		o.Text("tool_choice", "auto")
 	case "NONE":
 		o.Text("tool_choice", "none")
-	case "ANY", "VALIDATED":
+	case "ANY":
 		var names [][]byte
 		wire.EachElement(get(calling, "allowedFunctionNames"), func(e []byte) { names = append(names, e) })
 		if len(names) != 1 {

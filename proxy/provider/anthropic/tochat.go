@@ -28,7 +28,7 @@ type ToChat struct {
 }
 
 // Request appends the chat request for a Messages request. Errors: *wire.BadField.
-func (t *ToChat) Request(dst []byte, in *wire.Request, model string) ([]byte, error) {
+func (t *ToChat) Request(dst []byte, in *wire.Request, _ string) ([]byte, error) {
 	var o wire.Builder
 	var system, messages, choice, tools, effort []byte
 	for i := range in.Len() {
@@ -92,20 +92,12 @@ func (t *ToChat) Request(dst []byte, in *wire.Request, model string) ([]byte, er
 	if err != nil {
 		return dst, err
 	}
-	if !plain(model) {
-		o.Raw("reasoning_effort", effort)
-	}
+	o.Raw("reasoning_effort", effort)
 	o.Raw("messages", out)
 	if o.Raw("tools", tools); len(tools) > 0 { // the choice among tools that are all Anthropic's own is none
 		t.choice(&o, choice)
 	}
 	return append(dst, o.Bytes()...), nil
-}
-
-// plain knows the models of OpenAI's wire that do not think and refuse to be told how much: agents ask every model to.
-func plain(model string) bool {
-	name := model[strings.LastIndexByte(model, '/')+1:]
-	return strings.HasPrefix(name, "gpt-4") || strings.HasPrefix(name, "gpt-3.5") || strings.HasPrefix(name, "chatgpt-")
 }
 
 // longestUser is what OpenAI takes as the end user's name; agents send longer ones.

@@ -21,6 +21,9 @@ func (p *Vendor) Edit(t *provider.Target, body *wire.Request, e *provider.Edits)
 		if err := p.reasoner(t, body, e); err != nil {
 			return err
 		}
+		if e.Foreign {
+			effort(t, body, e.Model)
+		}
 	}
 	if q&mistralNames != 0 {
 		p.mistral(body)
@@ -92,6 +95,33 @@ func (p *Vendor) reasoner(t *provider.Target, body *wire.Request, e *provider.Ed
 		}
 	}
 	return nil
+}
+
+// effort makes the effort that an agent of another wire asks of every model one that this model takes.
+func effort(t *provider.Target, body *wire.Request, model string) {
+	i := body.Find("reasoning_effort")
+	if i < 0 || body.Dropped(i) {
+		return
+	}
+	base := t.Deployment.BaseModel
+	switch {
+	case plain(model) || plain(base):
+		body.Drop(i)
+	case (series(bare(model)) || series(bare(base))) && wire.StringIs(body.Raw(i), "minimal"):
+		body.Replace(i, []byte(`"low"`)) // the o-series has no less
+	case wantsCompletionCap(model, base) && !wire.StringIs(body.Raw(i), "none"):
+		for _, name := range [...]string{"temperature", "top_p"} { // from gpt-5.1 on they go with no effort alone
+			if at := body.Find(name); at >= 0 && !asksNothing(name, body.Raw(at)) {
+				body.Drop(at)
+			}
+		}
+	}
+}
+
+// plain knows OpenAI's models that do not think, and refuse to be told how much.
+func plain(model string) bool {
+	name := bare(model)
+	return strings.HasPrefix(name, "gpt-4") || strings.HasPrefix(name, "gpt-3.5") || strings.HasPrefix(name, "chatgpt-")
 }
 
 // bare is a model's name without what stands before its last slash.

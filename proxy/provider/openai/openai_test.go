@@ -143,6 +143,22 @@ func TestEdits(t *testing.T) {
 			}
 		})
 	}
+	for what, tt := range map[string][3]string{ // what an agent of another wire asks of every model
+		"an effort, a model that thinks":   {"gpt-5", `{"reasoning_effort":"minimal","temperature":0.2,"top_p":0.5}`, `{"reasoning_effort":"minimal"}`},
+		"an effort, a model that does not": {"gpt-4o", `{"reasoning_effort":"high","temperature":0.2}`, `{"temperature":0.2}`},
+		"an effort and sampling":           {"gpt-5.2", `{"reasoning_effort":"high","temperature":0.2}`, `{"reasoning_effort":"high"}`},
+		"sampling and no effort":           {"gpt-5.2", `{"reasoning_effort":"none","temperature":0.2}`, `{"reasoning_effort":"none","temperature":0.2}`},
+		"an effort that the o-series lack": {"o3", `{"reasoning_effort":"minimal"}`, `{"reasoning_effort":"low"}`},
+	} {
+		var r wire.Request
+		if err := r.Parse([]byte(tt[1])); err != nil {
+			t.Fatal(err)
+		}
+		err := New("openai").Edit(&provider.Target{Deployment: &models.Deployment{}}, &r, &provider.Edits{Op: provider.Chat, Model: tt[0], Foreign: true})
+		if got := string(r.Append(nil)); err != nil || got != tt[2] {
+			t.Errorf("%s: %s (%v), want %s", what, got, err, tt[2])
+		}
+	}
 	for name, body := range map[string]string{"mistral": `{"logit_bias":{"1":1}}`, "groq": `{"n":3}`} {
 		var r wire.Request
 		if err := r.Parse([]byte(body)); err != nil {
