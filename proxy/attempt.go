@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -46,6 +47,24 @@ func (s *sent) secrets() []string {
 		out = append(out, v.Reveal())
 	}
 	return out
+}
+
+// shows says whether a text has one of the secrets in it.
+func (s *sent) shows(text []byte) bool {
+	if s.target == nil {
+		return false
+	}
+	in := func(secret string) bool { return secret != "" && bytes.Contains(text, []byte(secret)) }
+	d := s.target.Deployment
+	if in(d.APIKey.Reveal()) {
+		return true
+	}
+	for _, v := range d.Secrets {
+		if in(v.Reveal()) {
+			return true
+		}
+	}
+	return false
 }
 
 // attempts sends the call to one deployment after the other, as the plan says, until one answers. A retry never happens

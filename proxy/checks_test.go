@@ -17,6 +17,73 @@ import (
 // This file holds checks of proxy.md §13 that need a provider to see them. Their numbers stand in the names of the tests; the
 // others of this package that hold one say so in their comments.
 
+// Each auth header alone works; of two, the higher one decides, also when it is the wrong one.
+func TestCheck1AuthHeaders(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setup{})
+	names := []string{"x-litellm-api-key", "Authorization", "api-key", "x-api-key", "x-goog-api-key", "Ocp-Apim-Subscription-Key"} // from the highest down
+	line := func(name, key string) string {
+		if name == "Authorization" {
+			key = "Bearer " + key
+		}
+		return name + ": " + key
+	}
+	const wrong = "sk-unknown-0123456789abcdef"
+	for i, higher := range names {
+		if got := r.send("POST", "/v1/chat/completions", "", chatBody("gpt-4o", ""), line(higher, plainKey)); got.status != 200 {
+			t.Errorf("%s alone: %d", higher, got.status)
+		}
+		for _, lower := range names[i+1:] {
+			if got := r.send("POST", "/v1/chat/completions", "", chatBody("gpt-4o", ""), line(higher, plainKey), line(lower, wrong)); got.status != 200 {
+				t.Errorf("good %s beside bad %s: %d", higher, lower, got.status)
+			}
+			if got := r.send("POST", "/v1/chat/completions", "", chatBody("gpt-4o", ""), line(higher, wrong), line(lower, plainKey)); got.status != 401 {
+				t.Errorf("bad %s beside good %s: %d", higher, lower, got.status)
+			}
+		}
+	}
+}
+
+// What is added to an answer's headers fits into 4 KB, and no value has a line end or a secret in it, whatever the provider sends.
+func TestCheck21HeaderBudget(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, setup{rows: func(s models.ChangeSink) {
+		s.Key(keyRow(otherKey, func(k *models.Key) {
+			k.MaxBudget, k.RPMLimit, k.TPMLimit = budgetOf(1e12), ptr(int64(100)), ptr(int64(1e6))
+		}))
+	}})
+	header := map[string]string{"X-Echo": "Bearer " + upstream, "X-Small": "fine"}
+	for i := range 60 {
+		header[fmt.Sprintf("X-Filler-%02d", i)] = strings.Repeat("y", 200)
+	}
+	for name, body := range map[string]string{
+		"plain": chatBody("gpt-4o", ""), "stream": chatBody("gpt-4o", `"stream":true`), "refused": chatBody("gpt-9", ""), "failed": chatBody("gpt-4o", ""),
+	} {
+		reply := replyWith(header)
+		if name == "failed" {
+			reply.Status = 400
+		}
+		r.provider.Reset()
+		r.provider.Always(reply)
+		got := r.send("POST", "/v1/chat/completions", otherKey, body, "x-litellm-call-id: "+strings.Repeat("c", 5000), "x-litellm-tags: "+strings.Repeat("t,", 2000))
+		size := 0
+		for name, values := range got.header {
+			for _, v := range values {
+				if size += len(name) + len(v) + 4; strings.ContainsAny(v, "\r\n") || strings.Contains(v, upstream) || strings.Contains(v, otherKey) {
+					t.Errorf("%s: %s: %q", name, got.body, v)
+				}
+			}
+		}
+		const served = 200 // Date, Content-Type, Content-Length and the like are not added by the plane
+		if size > 4<<10+served {
+			t.Errorf("%s: %d bytes of headers", name, size)
+		}
+		if got.header.Get("X-Gatehouse-Call-Id") == "" {
+			t.Errorf("%s: the call's id is not there", name)
+		}
+	}
+}
+
 // Gateway-only fields and headers, and the client's key, never reach a provider.
 func TestCheck6GatewayFieldsStayHere(t *testing.T) {
 	t.Parallel()

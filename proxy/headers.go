@@ -158,6 +158,9 @@ func (c *call) providerHeaders() {
 		case "Connection", "Transfer-Encoding", "Content-Length", "Content-Type", "Set-Cookie", "Keep-Alive", "Alt-Svc", "Strict-Transport-Security":
 			return
 		}
+		if c.sent.shows(v) {
+			return // it has our credential in it
+		}
 		c.set("Llm_provider-"+string(k), string(v))
 		if !rates && (bytes.HasPrefix(k, []byte("X-Ratelimit-")) || bytes.HasPrefix(k, []byte("Anthropic-Ratelimit-"))) {
 			c.set(string(k), string(v))
