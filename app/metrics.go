@@ -47,6 +47,10 @@ type metrics struct {
 	mu    sync.Mutex // guards what follows
 	used  map[usageLabels]*usageSums
 	calls map[callLabels]*int64
+	// unpriced counts calls without a known price, by model group; over and overBy calls that took a budget past its cap.
+	unpriced map[string]int64
+	over     int64
+	overBy   models.Nano
 }
 
 // finishedCall is what is taken of a record: owned strings and numbers.
@@ -55,7 +59,8 @@ type finishedCall struct {
 	keyID       string
 	code        string
 	failed      bool
-	spend       models.Nano
+	unpriced    bool
+	spend, over models.Nano
 	in, out     int64
 	took, first time.Duration // first is 0 where nothing came
 }
@@ -86,7 +91,7 @@ func (p *process) countCalls(cfg *config.Config, d *proxy.Deps) {
 func (p *process) newMetrics() *metrics {
 	m := &metrics{
 		ring: p.ring, ledger: p.ledger, budget: p.budget, router: p.router, dbDown: func() bool { return p.health.dbDown.Load() }, now: p.now,
-		queue: make(chan finishedCall, metricsQueue), used: map[usageLabels]*usageSums{}, calls: map[callLabels]*int64{},
+		queue: make(chan finishedCall, metricsQueue), used: map[usageLabels]*usageSums{}, calls: map[callLabels]*int64{}, unpriced: map[string]int64{},
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "litellm_request_total_latency_metric", Help: "Seconds from a call's arrival to the end of its answer.",
 			Buckets: []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300},
@@ -108,6 +113,7 @@ func (m *metrics) Finished(r *spend.Record) {
 	c := finishedCall{
 		usage: usageLabels{hash: r.KeyHash, alias: r.KeyAlias, user: r.UserID, team: r.TeamID, model: r.ModelGroup}, keyID: r.KeyID,
 		code:   strconv.Itoa(r.HTTPStatus),
+		unpriced: r.Unpriced, over: r.OvershootNano,
 		failed: r.Status == spend.StatusFailure, spend: r.CostNano, in: r.Usage.InputTotal(), out: r.Usage.OutputTotal(), took: r.End.Sub(r.Start),
 	}
 	if r.DeploymentID == "" && !m.known(r.ModelGroup, r.TeamID) {
@@ -160,6 +166,13 @@ func (m *metrics) count(c finishedCall) {
 		m.calls[labels] = n
 	}
 	*n++
+	if c.unpriced {
+		m.unpriced[c.usage.model]++ // a name that is configured, or "other"
+	}
+	if c.over > 0 {
+		m.over++
+		m.overBy = m.overBy.AddSat(c.over)
+	}
 	m.latency.WithLabelValues(or(c.usage.model)).Observe(c.took.Seconds())
 	if c.first > 0 {
 		m.first.WithLabelValues(or(c.usage.model)).Observe(c.first.Seconds())
@@ -217,8 +230,19 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 			counter(ch, "litellm_proxy_failed_requests_metric", "Calls that failed.", float64(*n), failures, values)
 		}
 	}
+	for model, n := range m.unpriced {
+		count(ch, "gatehouse_unpriced_requests_total", "Calls that cost nothing because their model has no known price.", float64(n), "model", or(model))
+	}
+	count(ch, "gatehouse_budget_overshoot_requests_total", "Calls that took a budget past its cap: the last ones of their windows.", float64(m.over))
+	count(ch, "gatehouse_budget_overshoot_dollars_total", "US dollars by which they did.", dollars(m.overBy))
 	m.remaining(ch, snap, keys, teams)
 	m.state(ch, snap)
+}
+
+// count writes a count under its name alone.
+func count(ch chan<- prometheus.Metric, name, help string, v float64, labelsAndValues ...string) {
+	half := len(labelsAndValues) / 2
+	ch <- prometheus.MustNewConstMetric(desc(name, help, labelsAndValues[:half]...), prometheus.CounterValue, v, labelsAndValues[half:]...)
 }
 
 // counter writes a count under LiteLLM's name and under the same with _total, as its Python client shows it.
@@ -278,7 +302,7 @@ func (m *metrics) state(ch chan<- prometheus.Metric, snap *keyring.Snapshot) {
 	gauge(ch, "gatehouse_keys", "Keys in memory.", float64(snap.Keys()))
 	gauge(ch, "gatehouse_config_age_seconds", "Age of the configuration in memory where the database cannot be asked.", m.ring.Stale().Seconds())
 	gauge(ch, "gatehouse_spend_backlog", "Finished calls that the database has not taken yet.", float64(m.ledger.Backlog()))
-	ch <- prometheus.MustNewConstMetric(desc("gatehouse_metrics_lost_total", "Calls that are missing in the counts above."), prometheus.CounterValue, float64(m.lost.Load()))
+	count(ch, "gatehouse_metrics_lost_total", "Calls that are missing in the counts above.", float64(m.lost.Load()))
 }
 
 // Text is the page of /metrics.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"gatehouse/models"
 	"gatehouse/proxy/budget"
 	"gatehouse/proxy/keyring"
 	"gatehouse/proxy/limit"
@@ -29,6 +28,12 @@ func (p *Plane) Explain(ctx context.Context, g *keyring.Grant, model string) Ans
 		return Answer{Rule: refused}
 	}
 	c.group, c.match, c.tags = verdict.Model, verdict.Match, policy.Tags(nil, c.snap, g)
+	ask, f := c.estimate(c.match.Deployments)
+	if f == nil {
+		if used := c.usedUp(ask.Pricing); used != nil {
+			return Answer{Budget: used}
+		}
+	}
 	slot, err := p.Limits.Take(ctx, c.rateWants(), 1)
 	var full *limit.Refused
 	if errors.As(err, &full) {
@@ -36,16 +41,6 @@ func (p *Plane) Explain(ctx context.Context, g *keyring.Grant, model string) Ans
 	}
 	if err == nil {
 		slot.Cancel()
-	}
-	if ask, f := c.estimate(c.match.Deployments); f == nil && ask.Pricing != budget.Free {
-		for _, w := range c.budgetWants() {
-			s := p.Budget.State(w.Scope)
-			if w.Cap.Set && int64(s.Spent+s.Held) >= w.Cap.N {
-				return Answer{Budget: &budget.Exhausted{
-					Level: w.Level, Scope: w.Scope, ID: w.ID, Of: w.Of, Model: w.Model, Limit: models.Nano(w.Cap.N), Spent: s.Spent, Held: s.Held, ResetsAt: s.ResetsAt,
-				}}
-			}
-		}
 	}
 	for _, d := range c.match.Deployments {
 		if s := p.Router.Status(d.ID); !s.Sick && s.CoolFor <= 0 {

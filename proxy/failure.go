@@ -207,6 +207,7 @@ func refusedByBody(err error) *failure {
 func refusedByLimit(r *limit.Refused) *failure {
 	f := fail(rateLimited, r.Error()).after(max(r.RetryAfter, time.Second))
 	f.limit = r
+	f.noRetry = r.Limit <= 0 // the next window lets nothing through either
 	return f
 }
 

@@ -54,7 +54,8 @@ func (h *hold) cancel() {
 }
 
 // reserve takes what the call needs on every scope that counts it, or nothing: rates and parallel slots first, money
-// after them, and the rates back when money refuses.
+// after them, and the rates back when money refuses. A budget that is used up is told rather than a rate that is, since
+// it does not end by waiting.
 func (c *call) reserve() *failure {
 	ask, f := c.estimate(c.match.Deployments)
 	if f != nil {
@@ -62,6 +63,9 @@ func (c *call) reserve() *failure {
 	}
 	slot, err := c.p.Limits.Take(context.Background(), c.rateWants(), c.limited(c.inTok, c.expected()))
 	if err != nil {
+		if used := c.usedUp(ask.Pricing); used != nil {
+			return refusedByBudget(used)
+		}
 		return unrated(err)
 	}
 	c.hold.slot = slot
@@ -73,6 +77,29 @@ func (c *call) reserve() *failure {
 		return c.unfunded(err)
 	}
 	c.hold.money = money
+	return nil
+}
+
+// usedUp is the first budget of the call of which nothing is left, as far as this process knows; nil: there is none.
+func (c *call) usedUp(pricing budget.Pricing) *budget.Exhausted {
+	if pricing == budget.Free {
+		return nil
+	}
+	for _, w := range c.budgetWants() {
+		if !w.Cap.Set {
+			continue
+		}
+		s := c.p.Budget.State(w.Scope)
+		over := int64(s.Spent + s.Held)
+		if pricing == budget.Unpriced {
+			over = int64(s.Spent) - 1 // refused once a budget is overdrawn
+		}
+		if over >= w.Cap.N {
+			return &budget.Exhausted{
+				Level: w.Level, Scope: w.Scope, ID: w.ID, Of: w.Of, Model: w.Model, Limit: models.Nano(w.Cap.N), Spent: s.Spent, Held: s.Held, ResetsAt: s.ResetsAt,
+			}
+		}
+	}
 	return nil
 }
 
