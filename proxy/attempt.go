@@ -124,7 +124,11 @@ func (c *call) attempts() *failure {
 			return c.failed(fail(contextTooLong, none.Error()).about("messages"))
 		case route.Untagged:
 			return c.failed(fail(badField, none.Error()).about("tags"))
-		case route.Unfit, route.Cooling, route.Busy, route.Limited:
+		case route.Unfit:
+			if c.fits() != nil {
+				return c.failed(c.unfit(none))
+			}
+		case route.Cooling, route.Busy, route.Limited:
 		}
 		return c.failed(fail(noDeployment, none.Error()).after(none.RetryAfter))
 	}
@@ -191,7 +195,7 @@ func (c *call) routing() route.Request {
 		Catalog: c.snap.Catalog(), Model: c.group, Match: c.match, Team: c.grant.TeamID, Stream: c.stream,
 		Tokens: c.inTok + c.expected(), Retries: c.retries, Fallbacks: c.fallbacks, ContextFallbacks: c.contextFallbacks,
 		PolicyFallbacks: c.policyFallbacks, NoFallbacks: c.noFallbacks, Deadline: c.deadline,
-		Tags: c.tags, Room: c.room(), Key: c.grant.ID(), Session: c.sessionID,
+		Tags: c.tags, Room: c.room(), Fit: c.fits(), Key: c.grant.ID(), Session: c.sessionID,
 		Permit: func(model string) (string, keyring.Match, error) {
 			v, refused := policy.Model(c.snap, c.grant, model)
 			if refused != nil {

@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -294,5 +296,70 @@ func TestCallsStayWithTheirDeployment(t *testing.T) {
 	}
 	if len(spread) < 4 {
 		t.Errorf("calls without a session went to %v", spread)
+	}
+}
+
+// An end user's region is kept to, whatever else would serve; what is asked for goes to deployments of that mode (§4.1).
+func TestRegionsAndModes(t *testing.T) {
+	t.Parallel()
+	eu, us := "eu", "us"
+	of := func(id, mode, param, region string) models.Deployment {
+		d := deployment("m", "openai", id)
+		d.ID, d.Mode = id, mode
+		if mode != "" {
+			d.Info = map[string]any{"mode": mode}
+		}
+		if param != "" {
+			d.Params = map[string]any{param: region}
+		}
+		return d
+	}
+	only := deployment("only-us", "openai", "only")
+	only.Params = map[string]any{"region_name": "us"}
+	spare := deployment("spare", "openai", "spare")
+	spare.Params = map[string]any{"region_name": "eu"}
+	r := newRig(t, setup{
+		deployments: []models.Deployment{
+			of("frankfurt", "chat", "aws_region_name", "eu-central-1"), of("belgium", "", "vertex_location", "europe-west1"), of("virginia", "responses", "region_name", "us-east-1"),
+			of("somewhere", "chat", "", ""), of("embeds", "embedding", "region_name", "eu"), only, spare,
+		},
+		rows: func(s models.ChangeSink) {
+			s.Customer(&models.Customer{ID: "anna", Region: &eu, Seq: 1})
+			s.Customer(&models.Customer{ID: "bob", Region: &us, Seq: 1})
+			s.Customer(&models.Customer{ID: "eve", Seq: 1})
+		},
+	})
+	for name, tt := range map[string]struct{ user, path, want string }{
+		"nobody":               {"", "/v1/chat/completions", "belgium frankfurt somewhere virginia"},
+		"no region":            {"eve", "/v1/chat/completions", "belgium frankfurt somewhere virginia"},
+		"in Europe":            {"anna", "/v1/chat/completions", "belgium frankfurt"},
+		"in the States":        {"bob", "/v1/chat/completions", "virginia"},
+		"embeddings":           {"", "/v1/embeddings", "belgium embeds"},
+		"embeddings, America":  {"bob", "/v1/embeddings", ""},
+		"embeddings in Europe": {"anna", "/v1/embeddings", "belgium embeds"},
+	} {
+		seen := map[string]bool{}
+		for range 60 {
+			body := fmt.Sprintf(`{"model":"m","user":%q,"input":"x","messages":[{"role":"user","content":"x"}]}`, tt.user)
+			got := r.send("POST", tt.path, plainKey, body)
+			if got.status == 200 {
+				seen[got.header.Get("X-Litellm-Model-Id")] = true
+			} else if tt.want != "" || got.status != 403 {
+				t.Fatalf("%s: %d %s", name, got.status, got.body)
+			}
+			if region := got.header.Get("X-Litellm-Model-Region"); (region == "eu") != (tt.user == "anna") {
+				t.Fatalf("%s: the header says %q", name, region)
+			}
+		}
+		if got := strings.Join(slices.Sorted(maps.Keys(seen)), " "); got != tt.want {
+			t.Errorf("%s: went to %q, want %q", name, got, tt.want)
+		}
+	}
+	got := r.chat("only-us", `"user":"anna"`)
+	if _, code, message := got.failure(t); got.status != 403 || code != "model_access_denied" || !strings.Contains(message, "region eu") {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if got := r.chat("only-us", `"user":"anna","fallbacks":["spare"]`); got.status != 200 || got.header.Get("X-Litellm-Model-Id") != "dep-spare" {
+		t.Errorf("a fallback: %d %s", got.status, got.body)
 	}
 }

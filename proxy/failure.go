@@ -56,7 +56,7 @@ const (
 	noRoute
 	routeUnsupported
 	badMethod
-	noModelNamed
+	modelRefused
 	noResponse
 	foreignResponse
 	clientLeft
@@ -111,7 +111,7 @@ var rows = [...]row{
 	noRoute:           {status: 404, kind: "invalid_request_error", code: "route_not_found", anthropic: "not_found_error", noRetry: true},
 	routeUnsupported:  {status: 404, kind: "invalid_request_error", code: "route_not_supported", anthropic: "not_found_error", noRetry: true},
 	badMethod:         {status: 405, kind: "invalid_request_error", code: "method_not_allowed", anthropic: "invalid_request_error", noRetry: true},
-	noModelNamed:      {status: 403, kind: "key_model_access_denied", code: "model_access_denied", anthropic: "permission_error"},
+	modelRefused:      {status: 403, kind: "key_model_access_denied", code: "model_access_denied", anthropic: "permission_error"},
 	noResponse:        {status: 404, kind: "invalid_request_error", code: "response_not_found", anthropic: "not_found_error", noRetry: true},
 	foreignResponse:   {status: 403, kind: "auth_error", code: "response_not_yours", anthropic: "permission_error", noRetry: true},
 	clientLeft:        {status: 499, kind: "client_closed_request", code: "client_closed_request", anthropic: "api_error", noRetry: true},

@@ -51,6 +51,9 @@ func (c *call) attemptHeaders() {
 	if s.target != nil && (c.cfg.ShowUpstream || c.grant.Master) {
 		c.both("X-Litellm-Model-Api-Base", "X-Gatehouse-Upstream", s.target.Shown)
 	}
+	if c.endUser != "" && c.snap != nil {
+		c.both("X-Litellm-Model-Region", "X-Gatehouse-Model-Region", c.region())
+	}
 	if s.plan != nil {
 		retries, fallbacks := s.plan.Counts()
 		c.both("X-Litellm-Attempted-Retries", "X-Gatehouse-Retries", strconv.Itoa(retries))

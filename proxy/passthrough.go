@@ -310,7 +310,7 @@ func (c *call) passPermit(r *PassRoute, tail *tailOf) (*models.Deployment, *fail
 		}
 	case refused.Kind == policy.UnknownModel: // every level has let the name through; that it has no deployment here is no refusal
 	case c.asked == "":
-		return nil, fail(noModelNamed, "this key may use some models only, and the request names none").about("model")
+		return nil, fail(modelRefused, "this key may use some models only, and the request names none").about("model")
 	default:
 		return nil, refusedByPolicy(refused)
 	}
