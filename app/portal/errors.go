@@ -7,6 +7,7 @@ import (
 
 	"gatehouse/app/web"
 	"gatehouse/views/auth"
+	"gatehouse/views/layout"
 	"gatehouse/views/ui"
 )
 
@@ -46,6 +47,9 @@ func (h *Handlers) ErrorPage(c *fiber.Ctx, p web.Problem) error {
 	framed, err := h.frame(c)
 	if err != nil {
 		return web.Render(c, auth.NoticePage(f, n), nil)
+	}
+	if p.Status == fiber.StatusForbidden {
+		return web.Render(c, layout.Denied(framed, layout.ItemNone, n.Title, n.Text, ""), nil)
 	}
 	return web.Render(c, auth.ErrorPage(framed, n), nil)
 }

@@ -63,7 +63,7 @@ func (h *Handlers) onboard(c *fiber.Ctx) error {
 	if id == "" {
 		id = c.Query("id")
 	}
-	if repeat := c.FormValue("password_repeat"); repeat != "" && repeat != password {
+	if c.Context().PostArgs().Has("password_repeat") && c.FormValue("password_repeat") != password { // a script may send it once
 		return h.showOnboarding(c, id, fiber.StatusUnprocessableEntity, fault.New(fault.Unprocessable, h.lang(c).ErrPasswordDiffers()))
 	}
 	user, err := h.Invitations.Claim(c.UserContext(), h.visitor(c), control.ClaimInvitation{ID: id, Password: password})

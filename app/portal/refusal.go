@@ -75,11 +75,14 @@ func needs(l i18n.Locale, action access.Action) string {
 	return i18n.Or(l.Lang, names)
 }
 
-// whoCan names the admins, for the end of a refusal.
-func (h *Handlers) whoCan(c *fiber.Ctx) string {
+// whoCan names the admins, for a refusal; begins says that a sentence begins with them.
+func (h *Handlers) whoCan(c *fiber.Ctx, begins bool) string {
 	t := h.lang(c)
 	names, err := h.Users.Admins(c.UserContext(), web.Actor(c))
 	if err != nil || len(names) == 0 {
+		if begins {
+			return t.UpperFirst(t.AnAdmin())
+		}
 		return t.AnAdmin()
 	}
 	return i18n.Or(t, names)
@@ -89,19 +92,19 @@ func (h *Handlers) whoCan(c *fiber.Ctx) string {
 func (h *Handlers) refuseRole(c *fiber.Ctx, action access.Action, err error) error {
 	l := h.locale(c)
 	if c.Method() != fiber.MethodGet && c.Method() != fiber.MethodHead {
-		return fault.New(fault.Forbidden, l.Forbidden(h.whoCan(c))).WithCause(err)
+		return fault.New(fault.Forbidden, l.Forbidden(h.whoCan(c, true))).WithCause(err)
 	}
-	return fault.New(fault.Forbidden, l.NeedsRole(needs(l, action))+" "+l.WhoHasRole(h.whoCan(c))).WithCause(err)
+	return fault.New(fault.Forbidden, l.NeedsRole(needs(l, action))+" "+l.WhoHasRole(h.whoCan(c, false))).WithCause(err)
 }
 
 // forbiddenText is what a page says of a 403.
 func (h *Handlers) forbiddenText(c *fiber.Ctx, message string) string {
 	if strings.HasPrefix(message, "You may see this ") || strings.HasPrefix(message, "user not allowed to access this route") {
-		return h.lang(c).Forbidden(h.whoCan(c))
+		return h.lang(c).Forbidden(h.whoCan(c, true))
 	}
 	l := h.locale(c)
 	if strings.HasPrefix(message, "You are not allowed to ") || strings.HasPrefix(message, "Non-admin users can only view their own spend data") {
-		return l.NeedsRole(i18n.Or(l.Lang, []string{l.RoleAdmin(), l.RoleAdminViewer()})) + " " + l.WhoHasRole(h.whoCan(c))
+		return l.NeedsRole(i18n.Or(l.Lang, []string{l.RoleAdmin(), l.RoleAdminViewer()})) + " " + l.WhoHasRole(h.whoCan(c, false))
 	}
 	return say(l, message)
 }

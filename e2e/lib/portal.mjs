@@ -74,6 +74,12 @@ export async function blockKey(visitor, name, reason) {
   await state(visitor, name, 'Blocked');
 }
 
+/** Takes the last act back by the notice's button; the row says what state the key is in then. */
+export async function undo(visitor, name, word) {
+  await visitor.page.getByRole('button', { name: 'Undo' }).click();
+  await state(visitor, name, word);
+}
+
 export async function unblockKey(visitor, name) {
   await choose(visitor, name, 'button', 'Unblock');
   await state(visitor, name, 'Active');

@@ -134,6 +134,11 @@ function answers() {
   // An aborted request (a newer one took its place) is no error worth a line in the console.
   if (window.htmx) window.htmx.logger = (elt, name, detail) => { if (/sendAbort|afterRequest/.test(name)) delete detail.error; };
   document.addEventListener('htmx:load', (e) => ready(e.detail.elt));
+  // A filter that is not set has no place in the address.
+  document.addEventListener('htmx:configRequest', (e) => {
+    const { verb, formData } = e.detail;
+    if (verb === 'get') for (const [k, v] of [...formData]) if (v === '') formData.delete(k);
+  });
   document.addEventListener('htmx:beforeRequest', (e) => {
     if (document.hidden && e.detail.elt.hasAttribute('data-poll')) e.preventDefault();
     e.detail.target?.setAttribute?.('aria-busy', 'true');

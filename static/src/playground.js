@@ -13,7 +13,7 @@ if (form) {
     $('[data-play-empty]', turns)?.remove();
     const node = $('#turn-template').content.firstElementChild.cloneNode(true);
     node.toggleAttribute('data-own', own);
-    $('[data-turn-who]', node).textContent = own ? form.dataset.you : form.dataset.assistant;
+    $('[data-turn-who]', node).textContent = own ? form.dataset.you : form.elements.model?.value || form.dataset.assistant;
     $('[data-turn-text]', node).textContent = text;
     turns.append(node);
     turns.scrollTop = turns.scrollHeight;

@@ -333,6 +333,10 @@ func (l Lang) ViewCode() string    { return l.pick("View code", "查看代码") 
 func (l Lang) Messages() string    { return l.pick("Messages", "消息") }
 func (l Lang) Message() string     { return l.pick("Message", "消息") }
 func (l Lang) MessageHint() string { return l.pick("Ask something", "输入问题") }
+func (l Lang) PlaygroundStart() string {
+	return l.pick("Ask a model something to see how it answers.", "向模型提个问题，看看它如何回答。")
+}
+
 func (l Lang) PlaygroundEmpty() string {
 	return l.pick("Nothing here is kept after you leave.", "离开后不会保留任何内容。")
 }

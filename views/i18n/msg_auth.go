@@ -43,7 +43,7 @@ func (l Lang) ErrSSO(provider, reason string) string {
 	return l.fill("Sign-in with %s failed: %s.", "使用 %s 登录失败：%s。", provider, reason)
 }
 func (l Lang) YourAdmin() string    { return l.pick("your admin", "管理员") }
-func (l Lang) AnAdmin() string      { return l.pick("An admin", "管理员") }
+func (l Lang) AnAdmin() string      { return l.pick("an admin", "管理员") }
 func (l Lang) SecondFactor() string { return l.pick("Enter your code", "输入验证码") }
 func (l Lang) SecondFactorLead() string {
 	return l.pick("Open your authenticator app and enter its 6 digits.", "打开身份验证器应用，输入其中的 6 位数字。")

@@ -239,7 +239,7 @@ func (l Lang) TimeZoneHelp(zone string) string {
 }
 func (l Lang) SameAsReports() string      { return l.pick("Same as reports", "与报表相同") }
 func (l Lang) KeySearchList() string      { return l.pick("Search this list", "搜索当前列表") }
-func (l Lang) KeyGoTo(page string) string { return l.fill("Go to %s", "前往%s", page) }
+func (l Lang) KeyGoTo(page string) string { return l.fill("Go to %s", "前往 %s", page) }
 func (l Lang) KeyThisHelp() string        { return l.pick("Show these shortcuts", "显示这些快捷键") }
 
 func (l Lang) KeyCloses() string {

@@ -78,8 +78,13 @@ func (d ChartData) format(l i18n.Lang, v int64) string {
 	return l.Number(v)
 }
 
-func (d ChartData) formatAxis(l i18n.Lang, v int64) string {
+// formatAxis is a label of an axis whose steps are step apart: with cents on each or on none.
+func (d ChartData) formatAxis(l i18n.Lang, v, step int64) string {
+	const dollar, cent = 1_000_000_000, 10_000_000
 	if d.Measure == MeasureMoney {
+		if v > 0 && step%dollar != 0 && step%cent == 0 {
+			return l.Money(v)
+		}
 		return l.MoneyShort(v)
 	}
 	return l.Compact(v)
@@ -148,7 +153,7 @@ func (d ChartData) layout(l i18n.Lang) chart {
 	step, steps := niceAxis(max(top, d.Pace))
 	axis := float64(step * int64(steps))
 	for i, class := range tickClasses(steps) {
-		c.ticks = append(c.ticks, chartTick{text: d.formatAxis(l, step*int64(i)), bottom: class, y: percent(100 - 100*float64(i)/float64(steps))})
+		c.ticks = append(c.ticks, chartTick{text: d.formatAxis(l, step*int64(i), step), bottom: class, y: percent(100 - 100*float64(i)/float64(steps))})
 	}
 	if d.Pace > 0 {
 		c.pace = percent(100 - float64(d.Pace)/axis*100)
