@@ -243,15 +243,12 @@ func (r *run) draw() {
 	}
 }
 
-// small draws an input of the corpus: the smallest of three, most of the time.
+// small draws an input of the corpus, half of the time the smaller of two.
 func (r *run) small() []reflect.Value {
 	in := pick(&r.change, r.pool)
-	if r.rng.IntN(8) == 0 {
-		return in
-	}
-	for range 2 {
+	if r.rng.IntN(2) == 0 {
 		if other := pick(&r.change, r.pool); size(other) < size(in) {
-			in = other
+			return other
 		}
 	}
 	return in
