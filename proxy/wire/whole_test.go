@@ -17,7 +17,7 @@ func FuzzWhole(f *testing.F) {
 	s.Fuzz(func(tb testing.TB, text []byte, n uint8) {
 		var w Whole
 		for at := 0; at < len(text); {
-			at = min(len(text), at+int(n)+1)
+			at = min(len(text), at+1+max(int(n)%16, len(text)/16))
 			part := text[:at]
 			value := bytes.TrimLeft(part, " \n\t\r")
 			scalar := len(value) == 0 || bytes.IndexByte([]byte(`{["`), value[0]) < 0
