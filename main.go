@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"gatehouse/app"
@@ -17,7 +18,30 @@ import (
 // version is set by the build (-ldflags "-X main.version=…").
 var version = "dev"
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	readEnvFile()
+	os.Exit(run(os.Args[1:]))
+}
+
+// readEnvFile joins ./.env to the environment, as LiteLLM does outside production. What is set already stays.
+func readEnvFile() {
+	if strings.EqualFold(os.Getenv("LITELLM_MODE"), "PRODUCTION") {
+		return
+	}
+	found, problems, err := config.ReadEnvFile(".env", os.Environ())
+	if err != nil {
+		problems = append(problems, err.Error())
+	}
+	for _, line := range found {
+		name, value, _ := strings.Cut(line, "=")
+		if err := os.Setenv(name, value); err != nil {
+			problems = append(problems, ".env: "+name+" cannot be set")
+		}
+	}
+	for _, p := range problems {
+		fmt.Fprintln(os.Stderr, "gatehouse:", p)
+	}
+}
 
 // run parses the command line, starts what it asks for and prints one error. It returns the exit status.
 func run(args []string) int {

@@ -24,16 +24,16 @@ func splitEnv(env []string) map[string]string {
 	return out
 }
 
-// ReadEnvFile adds the variables of a .env file to env ("NAME=value" lines) and returns the whole; what env already
-// has stays. Spaces around the = are trimmed, and so is a matching pair of quotes; `export` in front is allowed. A missing
-// file adds nothing. Errors: the file cannot be read, or a line is no assignment.
-func ReadEnvFile(path string, env []string) ([]string, error) {
+// ReadEnvFile reads the variables of a .env file that env ("NAME=value" lines) does not have, as NAME=value lines. Spaces
+// around the = are trimmed, and so is a matching pair of quotes; `export` in front is allowed. Lines that are no assignment
+// are left out and named in problems, without their text. A missing file has none. Errors: the file cannot be read.
+func ReadEnvFile(path string, env []string) (found, problems []string, err error) {
 	data, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
-		return env, nil
+		return nil, nil, nil
 	}
 	if err != nil {
-		return env, fmt.Errorf("read %s: %w", path, err)
+		return nil, nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	have := splitEnv(env)
 	for i, line := range strings.Split(string(data), "\n") {
@@ -43,15 +43,15 @@ func ReadEnvFile(path string, env []string) ([]string, error) {
 		}
 		name, v, ok := strings.Cut(strings.TrimPrefix(line, "export "), "=")
 		name = strings.TrimSpace(name)
-		if !ok || name == "" || strings.ContainsAny(name, " \t\"'") {
-			return env, fmt.Errorf("%s:%d: not of the form NAME=value", path, i+1)
-		}
-		if _, set := have[name]; set {
+		if !ok || name == "" || strings.ContainsAny(name, " \t\"'") || strings.IndexByte(v, 0) >= 0 {
+			problems = append(problems, fmt.Sprintf("%s:%d: not of the form NAME=value; left out", path, i+1))
 			continue
 		}
-		env = append(env, name+"="+envFileValue(strings.TrimSpace(v)))
+		if _, set := have[name]; !set {
+			found = append(found, name+"="+envFileValue(strings.TrimSpace(v)))
+		}
 	}
-	return env, nil
+	return found, problems, nil
 }
 
 // envFileValue takes off quotes, or the comment after an unquoted value.

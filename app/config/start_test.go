@@ -180,20 +180,21 @@ func TestReadEnvFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	env, err := ReadEnvFile(path, []string{"SET=process"})
-	want := []string{"SET=process", "GENERIC_CLIENT_ID=******", "A=1", "B=two words", "C=x", "D=a#b", "E=", "MICROSOFT_TENANT=\"5a39737"}
-	if err != nil || !slices.Equal(env, want) {
-		t.Errorf("%q, %v", env, err)
+	env, problems, err := ReadEnvFile(path, []string{"SET=process"})
+	want := []string{"GENERIC_CLIENT_ID=******", "A=1", "B=two words", "C=x", "D=a#b", "E=", "MICROSOFT_TENANT=\"5a39737"}
+	if err != nil || len(problems) != 0 || !slices.Equal(env, want) {
+		t.Errorf("%q, %v, %v", env, problems, err)
 	}
-	if env, err := ReadEnvFile(filepath.Join(t.TempDir(), "none"), []string{"A=1"}); err != nil || len(env) != 1 {
-		t.Errorf("a missing file: %v %v", env, err)
+	if env, problems, err := ReadEnvFile(filepath.Join(t.TempDir(), "none"), []string{"A=1"}); err != nil || len(env)+len(problems) != 0 {
+		t.Errorf("a missing file: %v %v %v", env, problems, err)
 	}
 	for _, bad := range []string{"no assignment", "=x", "A B=c"} {
-		if err := os.WriteFile(path, []byte(bad), 0o600); err != nil {
+		if err := os.WriteFile(path, []byte("A=1\n"+bad+"\nB=2\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ReadEnvFile(path, nil); err == nil || strings.Contains(err.Error(), "no assignment") {
-			t.Errorf("%q: %v", bad, err)
+		env, problems, err := ReadEnvFile(path, nil)
+		if err != nil || len(problems) != 1 || !strings.Contains(problems[0], ":2:") || strings.Contains(problems[0], bad) || !slices.Equal(env, []string{"A=1", "B=2"}) {
+			t.Errorf("%q: %q %q %v", bad, env, problems, err)
 		}
 	}
 }
