@@ -233,6 +233,7 @@ func (p *process) build(ctx, background context.Context, cfg *config.Config) err
 	p.goRun(background, "findings", func(ctx context.Context) error { return p.tellFindings(ctx, cfg, p.log) })
 	p.goRun(background, "jobs of people", func(ctx context.Context) error { p.services.Jobs.Run(ctx); return nil })
 	j := &jobs{store: p.store, ring: p.ring, cfg: p.cfg.Load, mail: p.mail, now: p.now, log: p.log}
+	p.store.ShowWindows(j.current)
 	p.goRun(background, "jobs", func(ctx context.Context) error { j.run(ctx); return nil })
 	return nil
 }

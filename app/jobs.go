@@ -109,6 +109,18 @@ func (j *jobs) roll(snap *keyring.Snapshot, c *models.Counter) (start models.Tim
 	return budget.Roll(j.cfg().LiteLLM.Timezone, text, fixed, models.At(j.now()), *c)
 }
 
+// current is a counter in the window that it is in now, as its next call or the next sweep will write it.
+func (j *jobs) current(c models.Counter) models.Counter {
+	if j.cfg().General.NoBudgetReset || c.ResetsAt.After(j.now()) {
+		return c
+	}
+	start, next, rolled := j.roll(j.ring.Snapshot(), &c)
+	if rolled && start.Micros() > c.WindowStart.Micros() {
+		c.WindowStart, c.ResetsAt, c.Spent = start, next, 0
+	}
+	return c
+}
+
 // durationOf is the budget period of a scope's owner as written, "" for none, and a reset that an operator fixed, Unix µs.
 func (j *jobs) durationOf(snap *keyring.Snapshot, scope string) (text string, fixed int64) {
 	caps, now := capsOf(j.cfg()), j.now()

@@ -112,7 +112,7 @@ func (p *process) newMetrics() *metrics {
 func (m *metrics) Finished(r *spend.Record) {
 	c := finishedCall{
 		usage: usageLabels{hash: r.KeyHash, alias: r.KeyAlias, user: r.UserID, team: r.TeamID, model: r.ModelGroup}, keyID: r.KeyID,
-		code:   strconv.Itoa(r.HTTPStatus),
+		code:     strconv.Itoa(r.HTTPStatus),
 		unpriced: r.Unpriced, over: r.OvershootNano,
 		failed: r.Status == spend.StatusFailure, spend: r.CostNano, in: r.Usage.InputTotal(), out: r.Usage.OutputTotal(), took: r.End.Sub(r.Start),
 	}

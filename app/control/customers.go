@@ -78,7 +78,7 @@ func (c *Customers) views(ctx context.Context, st *store.Store, rows []models.Cu
 	if err != nil {
 		return nil, err
 	}
-	counters, err := st.Counters(ctx, scopes...)
+	counters, err := st.CurrentCounters(ctx, scopes...)
 	if err != nil {
 		return nil, err
 	}

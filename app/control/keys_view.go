@@ -21,7 +21,7 @@ func (b *base) keyViews(ctx context.Context, st *store.Store, keys []models.Key)
 	if len(keys) == 0 {
 		return []KeyView{}, nil
 	}
-	counters, err := st.Counters(ctx, scopes...)
+	counters, err := st.CurrentCounters(ctx, scopes...)
 	if err != nil {
 		return nil, err
 	}

@@ -87,7 +87,7 @@ func (o *Orgs) views(ctx context.Context, st *store.Store, rows []models.Organiz
 		v := at[m.OrgID]
 		v.Members = append(v.Members, OrgMemberView{OrgMembership: m.OrgMembership, Email: deref(m.UserEmail), Budget: limits[deref(m.BudgetID)]})
 	}
-	counters, err := st.Counters(ctx, scopes...)
+	counters, err := st.CurrentCounters(ctx, scopes...)
 	if err != nil {
 		return nil, err
 	}

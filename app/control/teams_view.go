@@ -20,7 +20,7 @@ func (b *base) teamViews(ctx context.Context, st *store.Store, teams []models.Te
 		views[i].Team = teams[i]
 		at[ids[i]] = &views[i]
 	}
-	counters, err := st.Counters(ctx, scopes...)
+	counters, err := st.CurrentCounters(ctx, scopes...)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func memberViews(ctx context.Context, st *store.Store, rows []store.MemberRow) (
 	if err != nil {
 		return nil, err
 	}
-	counters, err := st.Counters(ctx, scopes...)
+	counters, err := st.CurrentCounters(ctx, scopes...)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func (b *base) userViews(ctx context.Context, st *store.Store, users []models.Us
 		views[i].User.PasswordHash = ""
 		at[ids[i]] = &views[i]
 	}
-	counters, err := st.Counters(ctx, scopes...)
+	counters, err := st.CurrentCounters(ctx, scopes...)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"gatehouse/internal/testkit"
 )
@@ -170,5 +171,74 @@ func TestTheBudgetIsToldFirst(t *testing.T) {
 	}
 	if n := len(provider.Requests()); n != 1 {
 		t.Errorf("%d calls reached the provider, want 1", n)
+	}
+}
+
+// TestEndedWindowsShowNoSpend is budgets whose period ends while nobody calls, long before the next sweep: whoever asks is
+// told of the new period, with nothing spent in it (contract/admin-api.md §4.5).
+func TestEndedWindowsShowNoSpend(t *testing.T) {
+	t.Parallel()
+	provider := testkit.NewProvider(t)
+	provider.Always(uses(1000))
+	s := testkit.Start(t, testkit.Options{Provider: provider, Config: prices})
+	limits := func(more object) object {
+		more["max_budget"], more["budget_duration"] = 1, "2s"
+		return more
+	}
+	user, _ := s.NewUser(t, limits(object{"auto_create_key": false}))
+	org, _ := s.Admin(t, http.MethodPost, "/organization/new", limits(object{"organization_alias": "o"}))["organization_id"].(string)
+	team := s.NewTeam(t, limits(object{"organization_id": org, "team_member_budget": 1, "team_member_budget_duration": "2s"}))
+	s.Admin(t, http.MethodPost, "/organization/member_add", object{"organization_id": org, "member": object{"role": "internal_user", "user_id": user}})
+	s.AddMember(t, team, user, "user")
+	s.Admin(t, http.MethodPost, "/customer/new", limits(object{"user_id": "guest"}))
+	key := s.GenerateKey(t, limits(object{"team_id": team, "user_id": user}))
+	if a := chat(t.Context(), client(t), s, key.Secret, object{"user": "guest"}); a.status != http.StatusOK {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	until(t, "the call is booked", func() bool {
+		rows, ok := s.Admin(t, http.MethodGet, "/global/spend", nil)["spend"].(float64)
+		return ok && rows >= perCall
+	})
+	now := time.Now().UTC()
+	first := func(list any) object {
+		for _, m := range list.([]any) {
+			if m := m.(object); m["user_id"] == user {
+				return m
+			}
+		}
+		return nil
+	}
+	for name, look := range map[string]func() (row object, resets any){
+		"key": func() (object, any) { v := s.KeyInfo(t, key.Secret); return v, v["budget_reset_at"] },
+		"user": func() (object, any) {
+			v := s.Admin(t, http.MethodGet, "/user/info?user_id="+user, nil)["user_info"].(object)
+			return v, v["budget_reset_at"]
+		},
+		"team": func() (object, any) {
+			v := s.Admin(t, http.MethodGet, "/team/info?team_id="+team, nil)["team_info"].(object)
+			return v, v["budget_reset_at"]
+		},
+		"member": func() (object, any) {
+			return first(s.Admin(t, http.MethodGet, "/team/info?team_id="+team, nil)["team_memberships"]), nil
+		},
+		"organization": func() (object, any) {
+			return s.Admin(t, http.MethodGet, "/organization/info?organization_id="+org, nil), nil
+		},
+		"customer": func() (object, any) { return s.Admin(t, http.MethodGet, "/customer/info?end_user_id=guest", nil), nil },
+	} {
+		until(t, "the "+name+"'s period has ended", func() bool {
+			row, resets := look()
+			if text, ok := resets.(string); ok {
+				at, err := time.Parse(time.RFC3339, text)
+				if err != nil || at.Before(now) {
+					return false
+				}
+			}
+			return row["spend"] == 0.0
+		})
+	}
+	// Nothing was written: a call in the new period begins it.
+	if a := chat(t.Context(), client(t), s, key.Secret, nil); a.status != http.StatusOK {
+		t.Errorf("in the new period: %d %s", a.status, a.body)
 	}
 }

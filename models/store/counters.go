@@ -68,6 +68,23 @@ func (s *Store) Counter(ctx context.Context, scope string) (models.Counter, erro
 	return all[scope], err
 }
 
+// ShowWindows registers who knows the calendar of each scope's owner: a counter whose window has ended, by the clock of
+// this process, is shown in the window that has begun, also while nobody has called and no sweep has been by.
+func (s *Store) ShowWindows(now func(models.Counter) models.Counter) { s.windows.Store(&now) }
+
+// CurrentCounters are Counters as they stand now: for showing, not for changing.
+func (s *Store) CurrentCounters(ctx context.Context, scopes ...string) (map[string]models.Counter, error) {
+	all, err := s.Counters(ctx, scopes...)
+	if now := s.windows.Load(); now != nil {
+		for scope, c := range all {
+			if c.ResetsAt != nil {
+				all[scope] = (*now)(c)
+			}
+		}
+	}
+	return all, err
+}
+
 // Counters gives the counters of these scopes by scope; those without a row are there as zero.
 func (s *Store) Counters(ctx context.Context, scopes ...string) (map[string]models.Counter, error) {
 	all := make(map[string]models.Counter, len(scopes))

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm"
@@ -53,6 +54,8 @@ type Store struct {
 	audit  *[]*models.AuditRow // in a transaction: what its end will append to the audit log
 	pools  []*sql.DB
 	bell   *bell
+	// windows moves a counter on to the window that it is in now (ShowWindows).
+	windows *atomic.Pointer[func(models.Counter) models.Counter]
 }
 
 // Open connects to dsn, postgres://… or sqlite:PATH, and brings its schema up to date under a lock. Errors:
@@ -60,7 +63,7 @@ type Store struct {
 // the schema is newer than this program. Call Close when done.
 func Open(ctx context.Context, dsn string, opt Options) (*Store, error) {
 	opt = opt.withDefaults()
-	s := &Store{opt: opt, bell: newBell()}
+	s := &Store{opt: opt, bell: newBell(), windows: new(atomic.Pointer[func(models.Counter) models.Counter])}
 	var err error
 	switch {
 	case strings.HasPrefix(dsn, "postgres://"), strings.HasPrefix(dsn, "postgresql://"):

@@ -82,7 +82,8 @@ func (s *Store) transact(ctx context.Context, db *gorm.DB, fn func(tx *Store) er
 // within is the store whose every query runs in tx.
 func (s *Store) within(tx *gorm.DB) *Store {
 	return &Store{
-		opt: s.opt, postgres: s.postgres, read: tx, write: tx, ledger: tx, feed: tx, bank: tx,
+		windows: s.windows,
+		opt:     s.opt, postgres: s.postgres, read: tx, write: tx, ledger: tx, feed: tx, bank: tx,
 		inTx: true, bell: s.bell, audit: new([]*models.AuditRow),
 	}
 }
