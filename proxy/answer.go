@@ -71,17 +71,25 @@ func (c *call) finishPlain(body []byte) route.Outcome {
 		usage = wire.ReadAnthropicUsage(a.UsageRaw())
 	}
 	e.usage = usage
+	background := false
 	if isMedia(c.op) {
 		c.measure(a, &e)
 	} else if !usage.Seen || usage.Bad {
-		if e.text = outputText(a); c.background(a) {
+		e.text = outputText(a)
+		if background = c.background(a); background {
 			e.text, e.assumed = nil, c.expected()
 		}
 	}
 	if c.keepsWords() {
 		e.answer = a.Append(nil)
 	}
-	b := c.settle(e)
+	var b bill
+	if background {
+		b, background = c.postpone(&e, a)
+	}
+	if !background {
+		b = c.settle(e)
+	}
 	a.SetModel(c.shownJSON())
 	if c.sent.bridge == nil && (c.op == provider.Responses || c.op == provider.Compact) {
 		c.ownID(a)
@@ -123,7 +131,7 @@ func (c *call) unreadable(err error) route.Outcome {
 }
 
 // background says whether an answer is a response that the provider still works on: what it will come to is told to whoever
-// asks later, so it is booked now at what the call was expected to cost.
+// asks later.
 func (c *call) background(a *wire.Answer) bool {
 	i := a.Find("status")
 	return c.op == provider.Responses && i >= 0 && (wire.StringIs(a.Raw(i), "queued") || wire.StringIs(a.Raw(i), "in_progress"))

@@ -173,19 +173,6 @@ func TestWhoAndWhatCalls(t *testing.T) {
 	}
 }
 
-// A response that the provider goes on working on is booked at what it was expected to cost, and once.
-func TestBackgroundResponse(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, setup{settings: oneTry()})
-	r.provider.Script(testkit.Reply{Body: `{"id":"resp_1","object":"response","status":"queued","background":true,"output":[],"usage":null}`})
-	if got := r.send("POST", "/v1/responses", plainKey, `{"model":"gpt-4o","input":"hi","background":true,"max_output_tokens":300}`); got.status != 200 {
-		t.Fatalf("%d %s", got.status, got.body)
-	}
-	if recs := r.book.wait(t, 1); len(recs) != 1 || recs[0].Usage.OutputText != 300 || !recs[0].UsageEstimated || recs[0].CostNano < 600_000 {
-		t.Errorf("records %+v", recs)
-	}
-}
-
 // Speech that comes in events tells its tokens in the last one.
 func TestSpeechInEvents(t *testing.T) {
 	t.Parallel()

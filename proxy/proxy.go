@@ -180,6 +180,7 @@ type Plane struct {
 	master    *keyring.Grant
 	open      *keyring.Grant
 	passes    passDefaults
+	later     *later
 	masterSum atomic.Pointer[[32]byte]
 	active    atomic.Int64 // calls that have begun and not ended
 	draining  atomic.Bool
@@ -210,7 +211,7 @@ func New(d Deps) (*Plane, error) {
 	}
 	p := &Plane{
 		Deps: d, client: provider.NewClient(d.Now, d.TLS), watcher: stream.NewWatcher(stream.PollEvery),
-		master: keyring.NewMaster(masterAlias), open: open,
+		master: keyring.NewMaster(masterAlias), open: open, later: newLater(),
 	}
 	p.transport = p.client
 	p.fetcher = provider.NewFetcher(checked, d.TLS)
@@ -431,6 +432,7 @@ func (p *Plane) InFlight() int64 { return p.active.Load() }
 func (p *Plane) Drain(ctx context.Context) {
 	p.draining.Store(true)
 	defer p.client.CloseIdle()
+	defer p.later.close()
 	if p.idleBy(ctx) {
 		return
 	}

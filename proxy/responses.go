@@ -76,6 +76,9 @@ func (p *Plane) response(fc *fiber.Ctx) error {
 		if f != nil {
 			return f
 		}
+		if tail == "" || tail == "/cancel" {
+			c.p.heardOf(d, r.upstream, body)
+		}
 		if body, f = shownResponse(body, r.upstream, id); f != nil {
 			return f
 		}

@@ -146,8 +146,15 @@ func (c *call) settle(e ending) bill {
 	if !c.hold.done.CompareAndSwap(false, true) {
 		return bill{}
 	}
-	now := c.p.Now()
 	b := c.price(&e)
+	c.book(&e, b)
+	c.say(&e)
+	return b
+}
+
+// book puts the bill in place of what was held and the call into the ledger.
+func (c *call) book(e *ending, b bill) {
+	now := c.p.Now()
 	rec := c.rec
 	if rec == nil {
 		rec = c.record()
@@ -183,8 +190,6 @@ func (c *call) settle(e ending) bill {
 		c.sent.plan.End(out)
 	}
 	c.write(rec)
-	c.say(&e)
-	return b
 }
 
 // write puts the record into the ledger. What the journal cannot take now it keeps and writes later.
