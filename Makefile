@@ -59,7 +59,7 @@ bench: ## benchmarks of the hot path, six runs, for benchstat
 soak: ## a million distinct questions through the response cache: its memory stays within its bound (about four minutes)
 	go test -run '^$$' -bench CacheSoak -benchtime 1000000x ./proxy
 
-FUZZ_PACKAGES := ./proxy ./proxy/inbound/... ./proxy/provider/... ./proxy/stream ./proxy/tokens ./proxy/wire
+FUZZ_PACKAGES := ./proxy ./proxy/cache ./proxy/inbound/... ./proxy/provider/... ./proxy/stream ./proxy/tokens ./proxy/wire
 RUNS ?= 10000000
 
 fuzz: ## ten million executions of each target that reads a provider's bytes (RUNS=, TARGET=FuzzX; docs/fuzzing.md)
