@@ -11,6 +11,7 @@ import (
 	"gatehouse/app/portal"
 	"gatehouse/app/session"
 	"gatehouse/app/web"
+	"gatehouse/proxy/tokens"
 )
 
 // controlApp is the control plane's half of the server: the admin API, its pages, and the portal.
@@ -47,6 +48,7 @@ func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
 		Health: p.health, Base: p.publicBase,
 		UISettings:  p.uiSettings,
 		Known:       p.knownOf,
+		CountTokens: tokens.CountChat,
 		TryService:  p.testService,
 		MetricsOpen: func() bool { return !p.cfg.Load().General.MetricsAuth },
 	}

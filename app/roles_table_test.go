@@ -210,6 +210,8 @@ var roleTable = []roleRow{
 	{"GET /v1/model/info", "", everyKey},
 	{"GET /v2/model/info", "", everyKey},
 	{"GET /model_group/info", "", everyKey},
+	{"POST /utils/token_counter", `{"model":"demo","prompt":"hi"}`, everyKey},
+	{"GET /utils/supported_openai_params", "model=demo", everyKey},
 	{"POST /model/new", `{"model_name":"x","litellm_params":{"model":"openai/gpt-4o"}}`, admins},
 	{"POST /model/new", `{"model_name":"x","litellm_params":{"model":"openai/gpt-4o"},"model_info":{"team_id":"{team team}"}}`, "MAT"},
 	{"POST /model/new", `{"model_name":"x","litellm_params":{"model":"openai/gpt-4o"},"model_info":{"team_id":"{far team}"}}`, admins},

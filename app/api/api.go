@@ -38,6 +38,8 @@ type Handlers struct {
 	UISettings func() UISettings
 	// Known is what the price lists know of a deployment's model, by LiteLLM's names; nil = nothing. The caller owns it.
 	Known func(*control.ModelView) map[string]any
+	// CountTokens is the number of input tokens of a request body for a provider's model.
+	CountTokens func(model string, body []byte) int
 }
 
 // absolute makes a link to a page of ours one that works elsewhere, also while PROXY_BASE_URL is not set.
@@ -84,7 +86,7 @@ type UISettings struct {
 func (h *Handlers) Ops() []Op {
 	var all []Op
 	for _, family := range [][]Op{
-		h.keyOps(), h.userOps(), h.teamOps(), h.orgOps(), h.budgetOps(), h.customerOps(), h.invitationOps(), h.modelOps(), h.spendOps(),
+		h.keyOps(), h.userOps(), h.teamOps(), h.orgOps(), h.budgetOps(), h.customerOps(), h.invitationOps(), h.modelOps(), h.utilOps(), h.spendOps(),
 		h.auditOps(), h.healthOps(), h.cacheOps(),
 	} {
 		all = append(all, family...)
