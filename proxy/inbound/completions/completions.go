@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"gatehouse/proxy/provider"
+	"gatehouse/proxy/provider/chat"
 	"gatehouse/proxy/stream"
 	"gatehouse/proxy/wire"
 )
@@ -95,13 +96,24 @@ func reform(a *wire.Answer) {
 	}
 }
 
+// count says what an answer used, and writes it as a client can add it up.
+func count(a *wire.Answer) wire.Usage {
+	u := a.Usage()
+	if u.Bad || !u.Seen {
+		a.DropUsage()
+	} else {
+		a.SetUsage(chat.AppendUsage(nil, u))
+	}
+	return u
+}
+
 // Answer appends the completion for a chat completion.
 func (t *ToChat) Answer(dst, body []byte) ([]byte, wire.Usage, error) {
 	var a wire.Answer
 	if a.Parse(body) != nil || !wire.IsArray(a.Choices()) {
 		return dst, wire.Usage{}, errAnswer
 	}
-	usage := a.Usage()
+	usage := count(&a)
 	reform(&a)
 	return a.Append(dst), usage, nil
 }
@@ -130,6 +142,7 @@ func (e *events) Event(ev stream.Event, out []byte) ([]byte, error) {
 	if a.Parse(data) != nil {
 		return out, errEvent
 	}
+	usage := count(a)
 	if a.Failure() == nil && wire.IsArray(a.Choices()) && !a.EmptyChoices() {
 		said := false
 		a.EachDelta(func(d wire.Delta) { said = said || d.Text != nil || d.Finish != nil })
@@ -137,8 +150,11 @@ func (e *events) Event(ev stream.Event, out []byte) ([]byte, error) {
 			return out, nil // a role, a thought, a call of a tool: nothing of them is text
 		}
 		reform(a)
-		e.out = a.Append(e.out[:0])
-		data = e.out
 	}
-	return e.next.Event(stream.Event{Name: ev.Name, Data: data}, out) //nolint:wrapcheck // as above
+	e.out = a.Append(e.out[:0])
+	out, err := e.next.Event(stream.Event{Name: ev.Name, Data: e.out}, out)
+	if usage.Seen {
+		e.State().Usage = usage
+	}
+	return out, err //nolint:wrapcheck // as above
 }

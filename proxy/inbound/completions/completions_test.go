@@ -11,6 +11,9 @@ import (
 
 func toChat() bridgetest.Bridge { return new(ToChat) }
 
+// used is 3 and 4 tokens as a client is shown them.
+const used = `{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":0,"cache_write_tokens":0},"completion_tokens_details":{"reasoning_tokens":0},"cache_read_input_tokens":0,"cache_creation_input_tokens":0}`
+
 func TestRequest(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ in, want, err string }{
@@ -50,7 +53,7 @@ func TestRequest(t *testing.T) {
 func TestAnswer(t *testing.T) {
 	t.Parallel()
 	got, usage, err := new(ToChat).Answer(nil, []byte(`{"id":"c","object":"chat.completion","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"a \"b\"","reasoning_content":"t"},"finish_reason":"length"},{"index":1,"message":{"content":null},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}`))
-	want := `{"id":"c","object":"text_completion","model":"m","choices":[{"text":"a \"b\"","index":0,"logprobs":null,"finish_reason":"length"},{"text":"","index":1,"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}`
+	want := `{"id":"c","object":"text_completion","model":"m","choices":[{"text":"a \"b\"","index":0,"logprobs":null,"finish_reason":"length"},{"text":"","index":1,"logprobs":null,"finish_reason":"stop"}],"usage":` + used + `}`
 	if err != nil || string(got) != want || usage.Output != 4 {
 		t.Errorf("%s (%v, %+v)", got, err, usage)
 	}
@@ -78,7 +81,7 @@ func TestEvents(t *testing.T) {
 	}
 	want := `data: {"id":"c","object":"text_completion","choices":[{"text":"a","index":0,"logprobs":null,"finish_reason":null}]}` + "\n\n" +
 		`data: {"id":"c","object":"text_completion","choices":[{"text":"","index":0,"logprobs":null,"finish_reason":"stop"}]}` + "\n\n" +
-		`data: {"id":"c","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}` + "\n\ndata: [DONE]\n\n"
+		`data: {"id":"c","choices":[],"usage":` + used + `}` + "\n\ndata: [DONE]\n\n"
 	if got := strings.ReplaceAll(string(out), `,"usage":null`, ""); got != want {
 		t.Errorf("got\n%s\nwant\n%s", out, want)
 	}

@@ -77,15 +77,11 @@ func (e *events) nextCall(out []byte) ([]byte, error) {
 // arguments sends what has come of the open call's; the text of a custom tool goes out when it is whole, at the end.
 func (e *events) arguments(out []byte) ([]byte, error) {
 	c := e.current()
-	if len(c.pending) == 0 {
+	if len(c.pending) == 0 || e.t.customs[c.name] {
 		return out, nil
 	}
 	text := wire.AppendString(nil, string(c.pending))
 	c.pending = c.pending[:0]
-	if e.t.customs[c.name] {
-		e.text = append(e.text[:0], c.text...)
-		return out, nil
-	}
 	return e.delta("response.function_call_arguments.delta", "", text, out)
 }
 

@@ -239,6 +239,9 @@ func (e *events) finishItem(out []byte) ([]byte, error) {
 		return out, nil
 	}
 	var err error
+	if e.open == "function_call" {
+		e.text = append(e.text[:0], e.current().text...)
+	}
 	text := string(e.text)
 	send := func(name, index string, fill func(o *wire.Builder)) {
 		if err != nil {
