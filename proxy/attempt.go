@@ -33,7 +33,8 @@ type sent struct {
 	resp    *provider.Response
 	tries   int
 	away    time.Duration // that earlier attempts took
-	cap     int64         // output cap that the gateway has put into the body; 0: none
+	dropped provider.Dropped
+	cap     int64 // output cap that the gateway has put into the body; 0: none
 }
 
 // secrets are the deployment's, which no text may show.

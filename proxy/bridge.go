@@ -88,12 +88,12 @@ func (c *call) foreign() bool { return c.wire != provider.OpenAI }
 
 // fromChat is the way from chat completions to the provider's wire.
 func (c *call) fromChat(t *provider.Target) (bridge, provider.Op, error) {
-	policy := chat.Policy{Drop: c.dropsParams(), Allowed: slices.Concat(c.allowed, t.Allowed)}
+	policy := chat.Policy{Drop: c.dropsParams(), Allowed: slices.Concat(c.allowed, t.Allowed), Dropped: &c.sent.dropped}
 	switch c.sent.wire {
 	case provider.Anthropic:
 		return &anthropic.FromChat{
 			Now: c.p.Now, ID: c.id, DropParams: policy.Drop, Allowed: policy.Allowed, MaxOutput: c.p.longest(t.Deployment),
-			Foreign: c.foreign(),
+			Foreign: c.foreign(), Dropped: policy.Dropped,
 		}, provider.Messages, nil
 	case provider.Gemini:
 		policy.Provider = "Gemini"

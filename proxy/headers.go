@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"time"
 
 	"gatehouse/models"
@@ -61,6 +62,9 @@ func (c *call) attemptHeaders() {
 	}
 	if s.cap > 0 {
 		c.set("X-Gatehouse-Max-Tokens", strconv.FormatInt(s.cap, 10))
+	}
+	if len(s.dropped) > 0 {
+		c.set("X-Gatehouse-Dropped-Params", strings.Join(s.dropped, ","))
 	}
 	c.rateHeaders()
 }

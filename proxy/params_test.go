@@ -131,6 +131,13 @@ func TestUnsupportedParameters(t *testing.T) {
 				if body := r.provider.Last(t).Body; has(t, body, field) != tt.sent {
 					t.Errorf("sent %s", body)
 				}
+				told := ""
+				if strings.HasPrefix(what, "dropped by") {
+					told = field
+				}
+				if got := got.header.Get("X-Gatehouse-Dropped-Params"); got != told {
+					t.Errorf("told of %q, want %q", got, told)
+				}
 			})
 		}
 	}

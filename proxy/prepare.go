@@ -151,7 +151,7 @@ func (c *call) edit(body *wire.Request, op provider.Op) error {
 	}
 	return t.Provider.Edit(t, body, &provider.Edits{ //nolint:wrapcheck // its text is for the caller as it is
 		Op: op, Model: c.sent.model, Stream: c.stream, Beta: c.beta(), DropParams: c.dropsParams(), Allowed: slices.Concat(c.allowed, t.Allowed),
-		Foreign: c.foreign(),
+		Foreign: c.foreign(), Dropped: &c.sent.dropped,
 	})
 }
 

@@ -104,6 +104,7 @@ type Edits struct {
 	Stream     bool
 	Beta       string   // the client's anthropic-beta header
 	DropParams bool     // unsupported parameters are dropped and not refused
+	Dropped    *Dropped // told of what is dropped; may be nil
 	Foreign    bool     // the client speaks another wire: what it says about sampling is left out where it cannot be taken
 	Allowed    []string // parameters that pass although the provider is not known to support them
 }
@@ -115,9 +116,20 @@ func (e *Edits) Unsupported(body *wire.Request, i int, name, provider string) er
 	}
 	if e.DropParams {
 		body.Drop(i)
+		e.Dropped.Note(name)
 		return nil
 	}
 	return &UnsupportedParam{Name: name, Provider: provider}
+}
+
+// Dropped collects the parameters of a call that asked for something and were left out, so that its client can be told.
+type Dropped []string
+
+// Note adds a name, once. It does nothing to nil.
+func (d *Dropped) Note(name string) {
+	if d != nil && !slices.Contains(*d, name) {
+		*d = append(*d, name)
+	}
 }
 
 // UnsupportedParam is a parameter that the provider does not take.

@@ -18,8 +18,9 @@ type FromChat struct {
 	ID         string // of the call
 	DropParams bool
 	Allowed    []string
-	Foreign    bool  // the client speaks another wire: what it says about sampling is left out where it cannot be taken
-	MaxOutput  int64 // what the model writes at most, sent where the client names no cap; 0: not known
+	Dropped    *provider.Dropped // told of what is dropped; may be nil
+	Foreign    bool              // the client speaks another wire: what it says about sampling is left out where it cannot be taken
+	MaxOutput  int64             // what the model writes at most, sent where the client names no cap; 0: not known
 
 	jsonTool bool // the answer comes as the arguments of a tool, for response_format
 	unsigned bool // the tool calls now being answered came without the thinking before them
@@ -57,8 +58,8 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 		case "stop":
 			o.Raw("stop_sequences", stops(raw))
 		case "temperature":
-			if f.takesSampling(model) {
-				o.Raw("temperature", capped(raw))
+			if f.takesSampling(name, model) {
+				o.Raw(name, capped(raw))
 			}
 		case "user":
 			var user wire.Builder
@@ -88,7 +89,7 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 				o.Raw(name, raw)
 			}
 		case "top_p", "top_k":
-			if f.takesSampling(model) {
+			if f.takesSampling(name, model) {
 				o.Raw(name, raw)
 			}
 		default:
@@ -115,14 +116,22 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 }
 
 // takesSampling says whether sampling parameters are sent on: a model that refuses them is not sent what may be dropped.
-func (f *FromChat) takesSampling(model string) bool {
-	return !f.DropParams && !f.Foreign || !unsampled(model)
+func (f *FromChat) takesSampling(name, model string) bool {
+	if !f.DropParams && !f.Foreign || !unsampled(model) {
+		return true
+	}
+	f.Dropped.Note(name)
+	return false
 }
 
 // unsupported refuses a parameter unless its value asks for nothing or dropping is on.
 func (f *FromChat) unsupported(name string, raw []byte) error {
 	idle := map[string][]string{"n": {"1"}, "logprobs": {"false"}, "presence_penalty": {"0", "0.0"}, "frequency_penalty": {"0", "0.0"}, "logit_bias": {"{}"}}[name]
-	if f.DropParams || slices.Contains(f.Allowed, name) || slices.Contains(idle, string(raw)) {
+	if slices.Contains(f.Allowed, name) || slices.Contains(idle, string(raw)) {
+		return nil
+	}
+	if f.DropParams {
+		f.Dropped.Note(name)
 		return nil
 	}
 	return &provider.UnsupportedParam{Name: name, Provider: "Anthropic"}

@@ -12,6 +12,7 @@ type Policy struct {
 	Provider string // in messages
 	Drop     bool
 	Allowed  []string
+	Dropped  *provider.Dropped // told of what is dropped; may be nil
 }
 
 // harmless are values that ask for what every provider does anyway.
@@ -33,7 +34,11 @@ func harmless(name string, raw []byte) bool {
 
 // Unsupported refuses a parameter, unless it is absent, asks for nothing, is allowed, or is to be dropped.
 func (p Policy) Unsupported(name string, raw []byte) error {
-	if wire.Null(raw) || p.Drop || slices.Contains(p.Allowed, name) || harmless(name, raw) {
+	if wire.Null(raw) || slices.Contains(p.Allowed, name) || harmless(name, raw) {
+		return nil
+	}
+	if p.Drop {
+		p.Dropped.Note(name)
 		return nil
 	}
 	return &provider.UnsupportedParam{Name: name, Provider: p.Provider}

@@ -22,7 +22,7 @@ func (p *Vendor) Edit(t *provider.Target, body *wire.Request, e *provider.Edits)
 			return err
 		}
 		if e.Foreign {
-			effort(t, body, e.Model)
+			effort(t, body, e)
 		}
 	}
 	if q&mistralNames != 0 {
@@ -88,6 +88,7 @@ func (p *Vendor) reasoner(t *provider.Target, body *wire.Request, e *provider.Ed
 		}
 		if e.Foreign && (name == "temperature" || name == "top_p") {
 			body.Drop(i)
+			e.Dropped.Note(name)
 			continue
 		}
 		if err := e.Unsupported(body, i, name, e.Model); err != nil {
@@ -98,21 +99,23 @@ func (p *Vendor) reasoner(t *provider.Target, body *wire.Request, e *provider.Ed
 }
 
 // effort makes the effort that an agent of another wire asks of every model one that this model takes.
-func effort(t *provider.Target, body *wire.Request, model string) {
+func effort(t *provider.Target, body *wire.Request, e *provider.Edits) {
 	i := body.Find("reasoning_effort")
 	if i < 0 || body.Dropped(i) {
 		return
 	}
-	base := t.Deployment.BaseModel
+	model, base := e.Model, t.Deployment.BaseModel
 	switch {
 	case plain(model) || plain(base):
 		body.Drop(i)
+		e.Dropped.Note("reasoning_effort")
 	case (series(bare(model)) || series(bare(base))) && wire.StringIs(body.Raw(i), "minimal"):
 		body.Replace(i, []byte(`"low"`)) // the o-series has no less
 	case wantsCompletionCap(model, base) && !wire.StringIs(body.Raw(i), "none"):
 		for _, name := range [...]string{"temperature", "top_p"} { // from gpt-5.1 on they go with no effort alone
-			if at := body.Find(name); at >= 0 && !asksNothing(name, body.Raw(at)) {
+			if at := body.Find(name); at >= 0 && !body.Dropped(at) && !asksNothing(name, body.Raw(at)) {
 				body.Drop(at)
+				e.Dropped.Note(name)
 			}
 		}
 	}
