@@ -9,7 +9,7 @@ import (
 )
 
 func toChat() bridgetest.Bridge {
-	return &ToChat{ID: "resp_1", CallID: "1", Now: func() time.Time { return time.Unix(7, 0) }, KeepThinking: true}
+	return &ToChat{ID: "resp_1", CallID: "1", Now: func() time.Time { return time.Unix(7, 0) }, KeepThinking: true, customs: map[string]bool{"get_time": true}}
 }
 
 func FuzzToChatRequest(f *testing.F) {
