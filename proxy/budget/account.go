@@ -16,6 +16,7 @@ type account struct {
 	mu       sync.Mutex
 	spent    models.Nano // in the window
 	held     models.Nano // by calls of this window that have not settled
+	short    models.Nano // what holds of those were shrunk by
 	epoch    int64       // counts how often held began anew: a hold of an earlier one has nothing in it
 	total    models.Nano // since the scope exists
 	start    int64       // of the window, Unix µs: the reset that began it, 0 for the first one; it tells windows apart
@@ -47,8 +48,16 @@ func (a *account) balance(limit models.Nano) models.Nano {
 	return limit.AddSat(-a.spent)
 }
 
-// free is what a further call can hold.
-func (a *account) free(limit models.Nano) models.Nano { return a.balance(limit).AddSat(-a.held) }
+// free is what a further call can hold: what is not held, less what shrunk holds lack, so that calls which end cheaper
+// than expected do not let one call after another in beside the one that is the last.
+func (a *account) free(limit models.Nano) models.Nano {
+	return a.balance(limit).AddSat(-a.held).AddSat(-a.short)
+}
+
+// claimed is what calls in flight have of the balance: their holds, and what has come free for the shrunk ones of them.
+func (a *account) claimed(limit models.Nano) models.Nano {
+	return max(a.held, min(a.held.AddSat(a.short), a.balance(limit)))
+}
 
 // reach is what a call could hold once more is lent, as far as is known.
 func (a *account) reach(limit models.Nano, now time.Time) models.Nano {
@@ -60,7 +69,7 @@ func (a *account) reach(limit models.Nano, now time.Time) models.Nano {
 }
 
 // letGo forgets what is held: the calls belong to a window that is over.
-func (a *account) letGo() { a.held, a.epoch = 0, a.epoch+1 }
+func (a *account) letGo() { a.held, a.short, a.epoch = 0, 0, a.epoch+1 }
 
 // calendar is how windows end.
 type calendar struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -135,6 +136,42 @@ func TestFirmShrinksAndOvershoots(t *testing.T) {
 	}
 	if got := last.Settle(usd(9)); got.First || l.State("key:a").Spent != usd(1.5) {
 		t.Error("a hold settled twice")
+	}
+}
+
+// Calls that end cheaper than they were held for give room to the last call, whose hold was shrunk, and not to one more
+// after another: whatever the order in which they end, the cap is passed by less than one call.
+func TestOnlyTheLastCallPassesTheCap(t *testing.T) {
+	t.Parallel()
+	const limitOf, est, actual = 950, 111, 100
+	for seed := range uint64(200) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		l := ledger(testkit.NewClock())
+		want := []budget.Want{{Scope: "key:a", Cap: keyring.Cap{N: limitOf, Set: true}}}
+		var open []*budget.Hold
+		for calls := 0; calls < 100; calls++ {
+			h, err := l.Reserve(want, budget.Ask{Est: est})
+			var used *budget.Exhausted
+			switch {
+			case err == nil:
+				open = append(open, h)
+			case !errors.As(err, &used):
+				t.Fatal(err)
+			case used.Spent+used.Held < used.Limit:
+				t.Fatalf("refused with %d spent and %d held of %d", used.Spent, used.Held, used.Limit)
+			}
+			if len(open) > 0 && (err != nil || random.IntN(3) == 0) {
+				i := random.IntN(len(open))
+				open[i].Settle(actual)
+				open = append(open[:i], open[i+1:]...)
+			}
+		}
+		for _, h := range open {
+			h.Settle(actual)
+		}
+		if s := l.State("key:a"); s.Spent < limitOf || s.Spent >= limitOf+actual || s.Held != 0 {
+			t.Fatalf("seed %d: %d spent of %d by calls of %d, %d held", seed, s.Spent, limitOf, actual, s.Held)
+		}
 	}
 }
 

@@ -35,11 +35,13 @@ type part struct {
 	epoch    int64 // the account's, when something was last held in it
 	resetsAt int64
 	held     models.Nano
+	lack     models.Nano // what the hold was shrunk by
 	limit    keyring.Cap
 	soft     keyring.Cap
 	level    keyring.Level
 	fresh    bool        // came with a fallback
 	before   models.Nano // held, while that is being exchanged
+	lacked   models.Nano // lack, likewise
 	slice    int64       // that the call was admitted on; 0: none
 	take     models.Nano // of its cost, what the slice had
 }
@@ -48,6 +50,7 @@ type part struct {
 func (p *part) release() {
 	if p.account.epoch == p.epoch {
 		p.account.held -= p.held
+		p.account.short -= p.lack
 	}
 }
 
@@ -247,7 +250,8 @@ func (h *Hold) admit(ask *Ask) int {
 // the largest number, from which taking them off again would go below zero.
 const mostHeld = 1_000_000 * models.USD
 
-// hold sets what each part holds: est, or what is left where that is less.
+// hold sets what each part holds: est, or what is left where that is less. What such a shrunk hold lacks comes first
+// when calls end cheaper than they were held for: the next call is admitted once there is room for it beside that one.
 func (h *Hold) hold(est models.Nano) {
 	h.est = est
 	for i := range h.parts {
@@ -258,19 +262,21 @@ func (h *Hold) hold(est models.Nano) {
 		if !p.covered() {
 			continue
 		}
-		p.held = min(est, mostHeld)
+		p.held, p.lack = min(est, mostHeld), 0
 		if p.limit.Set && est > 0 {
 			p.held = min(est, max(0, p.account.free(models.Nano(p.limit.N))))
+			p.lack = max(0, min(est, mostHeld)-p.held)
 		}
 		p.slice = p.account.slice.id
 		p.account.held = p.account.held.AddSat(p.held)
+		p.account.short += p.lack
 	}
 }
 
 func exhausted(w *Want, a *account) *Exhausted {
 	return &Exhausted{
 		Level: w.Level, Scope: w.Scope, ID: w.ID, Of: w.Of, Model: w.Model,
-		Limit: models.Nano(w.Cap.N), Spent: a.spent, Held: a.held, ResetsAt: a.resetsAt,
+		Limit: models.Nano(w.Cap.N), Spent: a.spent, Held: a.claimed(models.Nano(w.Cap.N)), ResetsAt: a.resetsAt,
 	}
 }
 
@@ -296,7 +302,7 @@ func (h *Hold) Again(ask Ask, own *Want) error {
 				}
 				p.window, p.resetsAt, p.epoch = p.account.start, p.account.resetsAt, p.account.epoch
 			}
-			p.before = p.held
+			p.before, p.lacked = p.held, p.lack
 			p.release()
 		}
 		short, est, err := next.short(order, &ask)
@@ -307,12 +313,14 @@ func (h *Hold) Again(ask Ask, own *Want) error {
 			p := &next.parts[i]
 			current := p.account.epoch == p.epoch
 			if err != nil || len(short) > 0 {
-				p.held = p.before
+				p.held, p.lack = p.before, p.lacked
 				if current {
 					p.account.held = p.account.held.AddSat(p.held)
+					p.account.short += p.lack
 				}
 			} else if !current { // the window has rolled: nothing is held in the new one
 				p.account.held -= p.held
+				p.account.short -= p.lack
 			}
 			p.account.mu.Unlock()
 		}
@@ -387,7 +395,7 @@ func (h *Hold) replace(ask *Ask, own *Want) error {
 	p := &h.parts[refused]
 	out := &Exhausted{
 		Level: p.level, Scope: p.account.scope, Limit: models.Nano(p.limit.N),
-		Spent: p.account.spent, Held: p.account.held, ResetsAt: p.account.resetsAt,
+		Spent: p.account.spent, Held: p.account.claimed(models.Nano(p.limit.N)), ResetsAt: p.account.resetsAt,
 	}
 	if p.fresh {
 		out.ID, out.Of, out.Model = own.ID, own.Of, own.Model

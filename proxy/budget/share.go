@@ -107,7 +107,7 @@ func (a *account) begin(n *need, cal *calendar, final bool) models.SliceAsk {
 			s.id, s.serial, s.balance, op.ask.New = newSliceID(), 0, 0, true
 		} else if n.giveBack || s.recheck {
 			op.back = true
-			op.ask.Return = max(0, s.balance.AddSat(-a.held))
+			op.ask.Return = max(0, s.balance.AddSat(-a.held).AddSat(-a.short))
 			s.balance -= op.ask.Return
 		}
 		s.serial++
@@ -119,7 +119,7 @@ func (a *account) begin(n *need, cal *calendar, final bool) models.SliceAsk {
 	ask.Roll = func(now models.Time, at models.Counter) (models.Time, *models.Time, bool) {
 		return rollWindow(cal, length, fixed, now, at)
 	}
-	p := plan{limit: s.limit, free: s.balance.AddSat(-a.held), pace: max(s.pace, s.lastPace), final: final}
+	p := plan{limit: s.limit, free: s.balance.AddSat(-a.held).AddSat(-a.short), pace: max(s.pace, s.lastPace), final: final}
 	for _, w := range n.waiters {
 		p.needs = append(p.needs, w.est)
 	}
@@ -247,7 +247,7 @@ func (a *account) end(got *models.SliceGot, n *need) (nothing bool) {
 	if got.Void || got.Granted > 0 || len(n.waiters) == 0 {
 		return false
 	}
-	free := s.balance.AddSat(-a.held)
+	free := s.balance.AddSat(-a.held).AddSat(-a.short)
 	for _, w := range n.waiters {
 		if w.est <= free {
 			return false
