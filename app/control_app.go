@@ -56,11 +56,17 @@ func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
 		handlers.Metrics = p.metrics.Text
 	}
 	picture.register(app, cfg.Server.RootPath)
+	if root := cfg.Server.RootPath; root != "" {
+		handlers.RegisterProbes(app)
+		app.Get(root, func(c *fiber.Ctx) error { return c.Redirect(root+"/", fiber.StatusFound) })
+	}
 	ops := handlers.Ops()
 	app.Use(p.allowedAddress(ip))
 	if !cfg.UI.Disabled {
 		app.Use(portal.Provide(p.portalExtra(cfg)))
 		pages.Register(app)
+	} else {
+		pages.RegisterOff(app)
 	}
 	auth := &apiAuth{
 		identity: p.services.Identity, hooks: p.hooks, tokens: p.tokens, snapshot: p.ring.Snapshot, clientIP: ip, prefix: cfg.Server.RootPath,

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -127,6 +128,41 @@ func TestPricesFromAnAddress(t *testing.T) {
 		}
 		if _, known := r.p.prices.Lookup("openai", "gpt-4o"); !known {
 			t.Errorf("%s: the built-in prices are gone", path)
+		}
+	}
+}
+
+// TestPortalOff: DISABLE_ADMIN_UI leaves a page that says so where people come in, and nothing that signs anybody in; the
+// API and its page stay as they are.
+func TestPortalOff(t *testing.T) {
+	t.Parallel()
+	r := newRigWith(t, rolesConfig, Options{Env: []string{"DISABLE_ADMIN_UI=True"}})
+	for _, path := range []string{"/ui", "/ui/", "/ui/keys", "/login", "/fallback/login", "/sso/key/generate"} {
+		if a := r.do(http.MethodGet, path, ""); a.status != http.StatusOK || !strings.Contains(a.body, "The portal is turned off") || strings.Contains(a.body, `type="password"`) {
+			t.Errorf("%s: %d %.300s", path, a.status, a.body)
+		}
+	}
+	if a := r.do(http.MethodPost, "/login", "username=admin&password=password-of-the-rig", "Content-Type", "application/x-www-form-urlencoded"); a.status < 400 || a.header.Get("Set-Cookie") != "" {
+		t.Errorf("somebody is signed in: %d", a.status)
+	}
+	page := r.do(http.MethodGet, "/", "")
+	style := regexp.MustCompile(`href="(/ui/static/app[^"]+)"`).FindStringSubmatch(page.body)
+	if len(style) != 2 || r.do(http.MethodGet, style[1], "").status != http.StatusOK {
+		t.Errorf("the API's page has no styles: %v", style)
+	}
+	r.admin(http.MethodGet, "/key/list", "")
+}
+
+// TestProbesWithoutPrefix: with SERVER_ROOT_PATH the probes answer with it and without, and nothing else does.
+func TestProbesWithoutPrefix(t *testing.T) {
+	t.Parallel()
+	r := newRigWith(t, rolesConfig, Options{Env: []string{"SERVER_ROOT_PATH=/llm"}})
+	for path, want := range map[string]int{
+		"/health/liveliness": 200, "/health/liveness": 200, "/health/readiness": 200, "/llm/health/readiness": 200, "/llm": 302, "/llm/": 200,
+		"/health": 404, "/key/list": 404, "/": 404, "/login": 404, "/ui/": 404, "/get_image": 404,
+	} {
+		if a := r.do(http.MethodGet, path, "", "Authorization", "Bearer "+rigMaster); a.status != want {
+			t.Errorf("%s: %d, want %d", path, a.status, want)
 		}
 	}
 }

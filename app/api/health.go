@@ -39,6 +39,26 @@ func (h *Handlers) healthOps() []Op {
 	}
 }
 
+// RegisterProbes puts the probes on the app without SERVER_ROOT_PATH too: they come from machines that know of no prefix,
+// such as Kubernetes with LiteLLM's chart.
+func (h *Handlers) RegisterProbes(app *fiber.App) {
+	for _, o := range h.healthOps() {
+		if o.Path == "/health/liveliness" || o.Path == "/health/readiness" {
+			for _, path := range append([]string{o.Path}, o.Aliases...) {
+				app.Get(path, o.serve(anonymous{}, path))
+			}
+		}
+	}
+}
+
+// anonymous is the Auth of routes that are public anyway.
+type anonymous struct{}
+
+func (anonymous) Caller(*fiber.Ctx) (access.Actor, error) {
+	return access.Actor{}, fiber.ErrUnauthorized
+}
+func (anonymous) Anonymous(*fiber.Ctx) access.Actor { return access.Actor{} }
+
 func (h *Handlers) liveness(*fiber.Ctx, none) (string, error) { return "I'm alive!", nil }
 
 func (h *Handlers) readiness(c *fiber.Ctx, _ none) (Readiness, error) {
