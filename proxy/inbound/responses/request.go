@@ -423,6 +423,9 @@ func partOf(p []byte, at int) ([]byte, error) {
 		for _, name := range [...]string{"file_data", "file_id", "filename"} {
 			inner.Raw(name, scalar(wire.Lookup(p, name)))
 		}
+		if at := scalar(wire.Lookup(p, "file_url")); at != nil {
+			inner.Raw("file_id", at) // LiteLLM's place for addresses in a chat
+		}
 		if inner.Empty() {
 			return nil, badItem(at, "has a file without file_data or file_id")
 		}
