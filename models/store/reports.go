@@ -1,7 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strconv"
 	"strings"
 
 	"gatehouse/models"
@@ -105,10 +108,15 @@ func (s *Store) Report(ctx context.Context, f ReportFilter, by ...Dimension) ([]
 	if err != nil {
 		return nil, err
 	}
-	w := reportConditions(f)
-	var rows []ReportRow
-	err = s.read.WithContext(ctx).Raw("SELECT "+columns+", "+sums+" FROM daily_spend"+w.sql()+" GROUP BY "+columns+" ORDER BY "+columns, w.args...).Find(&rows).Error
-	return rows, fail("report spend", err)
+	rows, whole, err := s.summed(ctx, f, columns)
+	if err != nil {
+		return nil, err
+	}
+	if !whole {
+		return s.sum(ctx, f, columns, " ORDER BY "+columns)
+	}
+	slices.SortFunc(rows, compareGroups(by))
+	return rows, nil
 }
 
 // TopSpend is Report over one dimension, largest spend first, at most limit rows.
@@ -117,18 +125,33 @@ func (s *Store) TopSpend(ctx context.Context, f ReportFilter, by Dimension, limi
 	if err != nil {
 		return nil, err
 	}
-	w := reportConditions(f)
-	var rows []ReportRow
-	err = s.read.WithContext(ctx).Raw("SELECT "+column+", "+sums+" FROM daily_spend"+w.sql()+
-		" GROUP BY "+column+" ORDER BY sum(spend) DESC, "+column+" LIMIT ?", append(w.args, limit)...).Find(&rows).Error
-	return rows, fail("report spend", err)
+	rows, whole, err := s.summed(ctx, f, column)
+	if err != nil {
+		return nil, err
+	}
+	if !whole {
+		return s.sum(ctx, f, column, " ORDER BY sum(spend) DESC, "+column+" LIMIT "+strconv.Itoa(limit))
+	}
+	name := compareGroups([]Dimension{by})
+	slices.SortFunc(rows, func(a, b ReportRow) int { return cmp.Or(cmp.Compare(b.Spend, a.Spend), name(a, b)) })
+	return rows[:min(limit, len(rows))], nil
 }
 
 // TotalSpend sums everything that matches.
 func (s *Store) TotalSpend(ctx context.Context, f ReportFilter) (Metrics, error) {
-	w := reportConditions(f)
 	var total Metrics
-	err := s.read.WithContext(ctx).Raw("SELECT "+sums+" FROM daily_spend"+w.sql(), w.args...).Find(&total).Error
+	days, whole, err := s.summed(ctx, f, ByDay.column())
+	if err != nil {
+		return total, err
+	}
+	if whole {
+		for i := range days {
+			total.add(days[i].Metrics)
+		}
+		return total, nil
+	}
+	w := reportConditions(f)
+	err = s.read.WithContext(ctx).Raw("SELECT "+sums+" FROM daily_spend"+w.sql(), w.args...).Find(&total).Error
 	return total, fail("report spend", err)
 }
 

@@ -80,6 +80,9 @@ func (s *Store) book(db *gorm.DB, calls []*models.Spend) (charged []models.Count
 	if err := s.addDaily(db, booked, 1); err != nil {
 		return nil, fail("write the daily sums", err)
 	}
+	if err := s.noteLate(db, booked); err != nil {
+		return nil, fail("note a late call", err)
+	}
 	return charged, nil
 }
 

@@ -53,6 +53,7 @@ type Store struct {
 	driver *sql.Conn           // in a transaction of BookSpend on SQLite: the connection that it runs on
 	audit  *[]*models.AuditRow // in a transaction: what its end will append to the audit log
 	pools  []*sql.DB
+	closed *closedDays
 	bell   *bell
 	// windows moves a counter on to the window that it is in now (ShowWindows).
 	windows *atomic.Pointer[func(models.Counter) models.Counter]
@@ -63,7 +64,7 @@ type Store struct {
 // the schema is newer than this program. Call Close when done.
 func Open(ctx context.Context, dsn string, opt Options) (*Store, error) {
 	opt = opt.withDefaults()
-	s := &Store{opt: opt, bell: newBell(), windows: new(atomic.Pointer[func(models.Counter) models.Counter])}
+	s := &Store{opt: opt, bell: newBell(), windows: new(atomic.Pointer[func(models.Counter) models.Counter]), closed: new(closedDays)}
 	var err error
 	switch {
 	case strings.HasPrefix(dsn, "postgres://"), strings.HasPrefix(dsn, "postgresql://"):
