@@ -100,6 +100,29 @@ type DailySpend struct {
 	CacheHits    int64
 }
 
+// DailyPlace names a row of the daily aggregates.
+type DailyPlace struct{ Day, Key, User, Team, Org, EndUser, Group, Model, Provider, CallType string }
+
+// Place is the row that d is.
+func (d *DailySpend) Place() DailyPlace {
+	return DailyPlace{d.Day, d.KeyID, d.UserID, d.TeamID, d.OrgID, d.EndUser, d.ModelGroup, d.Model, d.Provider, d.CallType}
+}
+
+// Add adds the sums of another row.
+func (d *DailySpend) Add(n *DailySpend) {
+	d.Spend = d.Spend.AddSat(n.Spend)
+	d.Saved = d.Saved.AddSat(n.Saved)
+	d.PromptSaved = d.PromptSaved.AddSat(n.PromptSaved)
+	d.PromptTokens += n.PromptTokens
+	d.OutputTokens += n.OutputTokens
+	d.CacheRead += n.CacheRead
+	d.CacheWrite += n.CacheWrite
+	d.CachedOutput += n.CachedOutput
+	d.Requests += n.Requests
+	d.Failed += n.Failed
+	d.CacheHits += n.CacheHits
+}
+
 // DailyTag is the aggregate by tag; a call with two tags is in two rows.
 type DailyTag struct {
 	Day      string `gorm:"primaryKey"`

@@ -118,6 +118,17 @@ func (t *Teams) Search(ctx context.Context, who access.Actor, text string, q Tea
 	return out, err
 }
 
+// Choices are the ids and names of the teams that the caller sees, by name, at most a hundred: for filters. Errors: those of Pages.
+func (t *Teams) Choices(ctx context.Context, who access.Actor) ([]models.Team, error) {
+	f, none, err := t.filter(ctx, who, TeamQuery{})
+	if err != nil || none {
+		return nil, err
+	}
+	return t.Store.TeamChoices(ctx, f, teamChoicesMost)
+}
+
+const teamChoicesMost = 100
+
 // TeamNames gives the names of teams by id, of those that the caller sees.
 func (t *Teams) TeamNames(ctx context.Context, who access.Actor, ids []string) (map[string]string, error) {
 	seen := ids

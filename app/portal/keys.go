@@ -13,7 +13,6 @@ import (
 	"gatehouse/app/control"
 	"gatehouse/app/web"
 	"gatehouse/models"
-	"gatehouse/models/fault"
 	"gatehouse/views/i18n"
 	"gatehouse/views/keys"
 	"gatehouse/views/layout"
@@ -129,21 +128,15 @@ func (h *Handlers) keyList(c *fiber.Ctx) error {
 }
 
 func (h *Handlers) keyListPage(c *fiber.Ctx, table keys.Table) (keys.List, error) {
-	actor, t, s := web.Actor(c), h.lang(c), h.readListState(c)
+	t, s := h.lang(c), h.readListState(c)
 	list := keys.List{URL: h.url("/ui/keys"), Search: s.q, Table: table, CreateURL: table.CreateURL, BulkURL: table.BulkURL}
 	option := func(value, label string) ui.Option {
 		return ui.Option{Value: value, Label: label, Selected: s.status == value}
 	}
 	list.Statuses = []ui.Option{option("", t.All()), option("active", t.StateActive()), option("blocked", t.StateBlocked()), option("expired", t.StateExpired()), option("attention", t.NeedsAttention())}
-	teams, err := h.Teams.Pages(c.UserContext(), actor, control.TeamQuery{Page: 1, Size: 100, SortBy: "team_alias", SortOrder: "asc"})
-	if err != nil && !fault.Is(err, fault.Unauthenticated) {
+	var err error
+	if list.Teams, err = h.teamOptions(c, h.locale(c), s.team); err != nil {
 		return list, err
-	}
-	if len(teams.Items) > 0 {
-		list.Teams = []ui.Option{{Label: t.TeamAll(), Selected: s.team == ""}}
-		for _, team := range teams.Items {
-			list.Teams = append(list.Teams, ui.Option{Value: team.Team.ID, Label: teamName(&team.Team), Selected: s.team == team.Team.ID})
-		}
 	}
 	list.FindURL = h.url("/ui/keys/find")
 	list.Stats, err = h.keyListStats(c)

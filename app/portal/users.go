@@ -74,16 +74,16 @@ func (h *Handlers) userList(c *fiber.Ctx) error {
 
 // teamOptions are the teams to filter by.
 func (h *Handlers) teamOptions(c *fiber.Ctx, l i18n.Locale, chosen string) ([]ui.Option, error) {
-	page, err := h.Teams.Search(c.UserContext(), web.Actor(c), "", control.TeamQuery{Page: 1, Size: 100, SortBy: "team_alias"})
+	teams, err := h.Teams.Choices(c.UserContext(), web.Actor(c))
 	if err != nil && !fault.Is(err, fault.Unauthenticated) {
 		return nil, err
 	}
-	if len(page.Items) == 0 {
+	if len(teams) == 0 {
 		return nil, nil
 	}
 	out := []ui.Option{{Label: l.TeamAll(), Selected: chosen == ""}}
-	for i := range page.Items {
-		t := &page.Items[i].Team
+	for i := range teams {
+		t := &teams[i]
 		out = append(out, ui.Option{Value: t.ID, Label: teamName(t), Selected: t.ID == chosen})
 	}
 	return out, nil

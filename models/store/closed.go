@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -78,7 +77,7 @@ func (f ReportFilter) broad() bool {
 
 // summed groups the daily aggregates by columns, in no order. What a broad report finds in days that are over is kept; whole is
 // false where that is not so, or has too many groups: nothing was read then.
-func (s *Store) summed(ctx context.Context, f ReportFilter, columns string) (rows []ReportRow, whole bool, err error) {
+func (s *Store) summed(ctx context.Context, f ReportFilter, by ...Dimension) (rows []ReportRow, whole bool, err error) {
 	today := s.Day(models.At(s.opt.Now()))
 	if s.inTx || !f.broad() || f.From != "" && f.From >= today {
 		return nil, false, nil
@@ -87,6 +86,10 @@ func (s *Store) summed(ctx context.Context, f ReportFilter, columns string) (row
 	if over.To == "" || over.To >= today {
 		over.To = s.Day(models.At(s.opt.Now().AddDate(0, 0, -1)))
 	}
+	columns, err := columnsOf(by)
+	if err != nil {
+		return nil, false, err
+	}
 	closed, err := s.closedSums(ctx, over, columns)
 	if err != nil || closed == nil {
 		return nil, false, err
@@ -94,12 +97,11 @@ func (s *Store) summed(ctx context.Context, f ReportFilter, columns string) (row
 	if f.To != "" && f.To < today {
 		return slices.Clone(closed), true, nil
 	}
-	f.From = today
-	open, err := s.sum(ctx, f, columns, "")
+	open, err := s.todaySums(ctx, today, f, by)
 	if err != nil {
 		return nil, false, err
 	}
-	return merged(closed, open), true, nil
+	return merged(closed, open, by), true, nil
 }
 
 // closedSums is what a report finds in days that are over; nil: too many groups. Nobody may change it.
@@ -134,14 +136,14 @@ func (s *Store) sum(ctx context.Context, f ReportFilter, columns, ending string)
 }
 
 // merged adds the groups of b to those of a, neither of which it changes.
-func merged(a, b []ReportRow) []ReportRow {
+func merged(a, b []ReportRow, by []Dimension) []ReportRow {
 	out := append(make([]ReportRow, 0, len(a)+len(b)), a...)
 	at := make(map[string]int, len(a))
 	for i := range a {
-		at[a[i].group()] = i
+		at[a[i].group(by)] = i
 	}
 	for i := range b {
-		if n, ok := at[b[i].group()]; ok {
+		if n, ok := at[b[i].group(by)]; ok {
 			out[n].add(b[i].Metrics)
 		} else {
 			out = append(out, b[i])
@@ -150,13 +152,13 @@ func merged(a, b []ReportRow) []ReportRow {
 	return out
 }
 
-// group names a row's group: only the fields of the dimensions asked for are set.
-func (r *ReportRow) group() string {
-	if alone := r.Day + r.KeyID + r.UserID + r.TeamID; r.OrgID+r.EndUser+r.Model+r.ModelGroup+r.Provider+r.CallType == "" &&
-		(alone == r.Day || alone == r.KeyID || alone == r.UserID || alone == r.TeamID) {
-		return alone // of one dimension, which spares the text
+// group names a row's group.
+func (r *ReportRow) group(by []Dimension) string {
+	name := *r.field(by[0])
+	for _, d := range by[1:] {
+		name += "\x1f" + *r.field(d)
 	}
-	return strings.Join([]string{r.Day, r.KeyID, r.UserID, r.TeamID, r.OrgID, r.EndUser, r.Model, r.ModelGroup, r.Provider, r.CallType}, "\x1f")
+	return name
 }
 
 func (m *Metrics) add(n Metrics) {
@@ -177,7 +179,7 @@ func (m *Metrics) add(n Metrics) {
 func compareGroups(by []Dimension) func(a, b ReportRow) int {
 	return func(a, b ReportRow) int {
 		for _, d := range by {
-			if c := cmp.Compare(a.value(d), b.value(d)); c != 0 {
+			if c := cmp.Compare(*a.field(d), *b.field(d)); c != 0 {
 				return c
 			}
 		}
@@ -185,29 +187,28 @@ func compareGroups(by []Dimension) func(a, b ReportRow) int {
 	}
 }
 
-// value is a row's value of a dimension.
-func (r *ReportRow) value(d Dimension) string {
+// field is where a row holds its value of a dimension.
+func (r *ReportRow) field(d Dimension) *string {
 	switch d {
-	case ByDay:
-		return r.Day
 	case ByKey:
-		return r.KeyID
+		return &r.KeyID
 	case ByUser:
-		return r.UserID
+		return &r.UserID
 	case ByTeam:
-		return r.TeamID
+		return &r.TeamID
 	case ByOrg:
-		return r.OrgID
+		return &r.OrgID
 	case ByEndUser:
-		return r.EndUser
+		return &r.EndUser
 	case ByModel:
-		return r.Model
+		return &r.Model
 	case ByModelGroup:
-		return r.ModelGroup
+		return &r.ModelGroup
 	case ByProvider:
-		return r.Provider
+		return &r.Provider
 	case ByCallType:
-		return r.CallType
+		return &r.CallType
+	case ByDay:
 	}
-	return ""
+	return &r.Day
 }

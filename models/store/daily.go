@@ -31,20 +31,22 @@ func (s *Store) days() func(models.Time) string {
 // addDaily adds booked calls to the aggregates that usage pages read. A call belongs to the day on which it started. sign
 // is 1, or -1 for calls whose amounts are negative already and that are taken out.
 func (s *Store) addDaily(db *gorm.DB, calls []*models.Spend, sign int64) error {
-	type place struct{ day, key, user, team, org, endUser, group, model, provider, callType string }
-	days := map[place]*models.DailySpend{}
+	days := map[models.DailyPlace]*models.DailySpend{}
 	type tagPlace struct{ day, tag, key, user, team, model string }
 	tags := map[tagPlace]*models.DailyTag{}
-	var last place // calls of one key often come in a row
+	var last models.DailyPlace // calls of one key often come in a row
 	var sum *models.DailySpend
 	day := s.days()
 	for i := range calls {
 		r := &calls[i].Row
-		at := place{day(r.StartedAt), r.KeyID, r.UserID, r.TeamID, r.OrgID, r.EndUser, r.ModelGroup, r.Model, r.Provider, r.CallType}
+		at := models.DailyPlace{
+			Day: day(r.StartedAt), Key: r.KeyID, User: r.UserID, Team: r.TeamID, Org: r.OrgID, EndUser: r.EndUser, Group: r.ModelGroup, Model: r.Model,
+			Provider: r.Provider, CallType: r.CallType,
+		}
 		if sum == nil || at != last {
 			if last, sum = at, days[at]; sum == nil {
 				sum = &models.DailySpend{
-					Day: at.day, KeyID: r.KeyID, UserID: r.UserID, TeamID: r.TeamID, OrgID: r.OrgID, EndUser: r.EndUser,
+					Day: at.Day, KeyID: r.KeyID, UserID: r.UserID, TeamID: r.TeamID, OrgID: r.OrgID, EndUser: r.EndUser,
 					ModelGroup: r.ModelGroup, Model: r.Model, Provider: r.Provider, CallType: r.CallType,
 				}
 				days[at] = sum
@@ -55,10 +57,10 @@ func (s *Store) addDaily(db *gorm.DB, calls []*models.Spend, sign int64) error {
 			if slices.Contains(r.Tags[:j], tag) { // a tag given twice is one tag
 				continue
 			}
-			at := tagPlace{last.day, tag, r.KeyID, r.UserID, r.TeamID, r.ModelGroup}
+			at := tagPlace{last.Day, tag, r.KeyID, r.UserID, r.TeamID, r.ModelGroup}
 			sum := tags[at]
 			if sum == nil {
-				sum = &models.DailyTag{Day: last.day, Tag: tag, KeyID: r.KeyID, UserID: r.UserID, TeamID: r.TeamID, Model: r.ModelGroup}
+				sum = &models.DailyTag{Day: last.Day, Tag: tag, KeyID: r.KeyID, UserID: r.UserID, TeamID: r.TeamID, Model: r.ModelGroup}
 				tags[at] = sum
 			}
 			sum.Spend = sum.Spend.AddSat(r.Spend)
@@ -69,6 +71,9 @@ func (s *Store) addDaily(db *gorm.DB, calls []*models.Spend, sign int64) error {
 	}
 	rows := make([][]any, 0, len(days))
 	for _, d := range days {
+		if s.added != nil {
+			*s.added = append(*s.added, d)
+		}
 		rows = append(rows, []any{
 			d.Day, d.KeyID, d.UserID, d.TeamID, d.OrgID, d.EndUser, d.ModelGroup, d.Model, d.Provider, d.CallType,
 			int64(d.Spend), int64(d.Saved), d.PromptTokens, d.OutputTokens, d.CacheRead, d.CacheWrite, d.CachedOutput,

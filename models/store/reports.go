@@ -108,7 +108,7 @@ func (s *Store) Report(ctx context.Context, f ReportFilter, by ...Dimension) ([]
 	if err != nil {
 		return nil, err
 	}
-	rows, whole, err := s.summed(ctx, f, columns)
+	rows, whole, err := s.summed(ctx, f, by...)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (s *Store) TopSpend(ctx context.Context, f ReportFilter, by Dimension, limi
 	if err != nil {
 		return nil, err
 	}
-	rows, whole, err := s.summed(ctx, f, column)
+	rows, whole, err := s.summed(ctx, f, by)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (s *Store) TopSpend(ctx context.Context, f ReportFilter, by Dimension, limi
 // TotalSpend sums everything that matches.
 func (s *Store) TotalSpend(ctx context.Context, f ReportFilter) (Metrics, error) {
 	var total Metrics
-	days, whole, err := s.summed(ctx, f, ByDay.column())
+	days, whole, err := s.summed(ctx, f, ByDay)
 	if err != nil {
 		return total, err
 	}

@@ -36,7 +36,13 @@ func (s *Store) BookSpend(ctx context.Context, batch []models.Spend) (charged []
 	if len(calls) == 0 {
 		return nil, nil
 	}
+	var added []*models.DailySpend
+	if s.today != nil {
+		s.today.begin()
+		defer func() { s.today.end(added, err != nil) }()
+	}
 	write := func(tx *Store) error {
+		added, tx.added = nil, &added
 		charged, err = tx.book(tx.ledger.WithContext(ctx), calls)
 		return err
 	}

@@ -54,6 +54,8 @@ type Store struct {
 	audit  *[]*models.AuditRow // in a transaction: what its end will append to the audit log
 	pools  []*sql.DB
 	closed *closedDays
+	today  *presentDay           // nil: on PostgreSQL, where other replicas book calls too
+	added  *[]*models.DailySpend // in a transaction of BookSpend: what it adds to the daily sums
 	bell   *bell
 	// windows moves a counter on to the window that it is in now (ShowWindows).
 	windows *atomic.Pointer[func(models.Counter) models.Counter]
@@ -71,6 +73,7 @@ func Open(ctx context.Context, dsn string, opt Options) (*Store, error) {
 		s.postgres = true
 		err = s.openPostgres(ctx, dsn)
 	case strings.HasPrefix(dsn, "sqlite:"):
+		s.today = new(presentDay)
 		err = s.openSQLite(ctx, strings.TrimPrefix(dsn, "sqlite:"))
 	default:
 		err = badAddress("the database address must start with postgres:// or sqlite:")

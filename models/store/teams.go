@@ -124,6 +124,14 @@ func (s *Store) ListTeams(ctx context.Context, f TeamFilter, page Page) ([]TeamR
 	return rows, total, fail("list teams", err)
 }
 
+// TeamChoices gives the ids and aliases of teams by alias, at most limit of them.
+func (s *Store) TeamChoices(ctx context.Context, f TeamFilter, limit int) ([]models.Team, error) {
+	w := teamConditions(f)
+	var teams []models.Team
+	err := s.read.WithContext(ctx).Raw("SELECT t.id, t.alias FROM teams t"+w.sql()+" ORDER BY t.alias, t.id LIMIT ?", append(w.args, limit)...).Find(&teams).Error
+	return teams, fail("list teams", err)
+}
+
 func teamConditions(f TeamFilter) *where {
 	w := new(where)
 	if !f.All {
