@@ -132,9 +132,22 @@ func (s *Store) TopSpend(ctx context.Context, f ReportFilter, by Dimension, limi
 	if !whole {
 		return s.sum(ctx, f, column, " ORDER BY sum(spend) DESC, "+column+" LIMIT "+strconv.Itoa(limit))
 	}
-	name := compareGroups([]Dimension{by})
-	slices.SortFunc(rows, func(a, b ReportRow) int { return cmp.Or(cmp.Compare(b.Spend, a.Spend), name(a, b)) })
-	return rows[:min(limit, len(rows))], nil
+	order := make([]int, len(rows)) // rows are large to move about
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int {
+		a, b := &rows[i], &rows[j]
+		if a.Spend != b.Spend {
+			return cmp.Compare(b.Spend, a.Spend)
+		}
+		return cmp.Compare(*a.field(by), *b.field(by))
+	})
+	top := make([]ReportRow, 0, min(limit, len(rows)))
+	for _, i := range order[:cap(top)] {
+		top = append(top, rows[i])
+	}
+	return top, nil
 }
 
 // TotalSpend sums everything that matches.

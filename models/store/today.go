@@ -18,8 +18,9 @@ type presentDay struct {
 	booking int    // batches under way, whose commit a load may or may not see
 	batches uint64 // that have begun
 	day     string
-	rows    map[models.DailyPlace]*models.DailySpend // nil: not loaded
-	full    bool                                     // the day has too many
+	rows    []models.DailySpend
+	at      map[models.DailyPlace]int // where each row is; nil: not loaded
+	full    bool                      // the day has too many
 }
 
 // begin announces a batch; end takes in what it added, unless it failed: nobody knows then.
@@ -35,24 +36,24 @@ func (p *presentDay) end(added []*models.DailySpend, failed bool) {
 	defer p.mu.Unlock()
 	p.booking--
 	if failed {
-		p.rows = nil
+		p.rows, p.at = nil, nil
 	}
-	if p.rows == nil {
+	if p.at == nil {
 		return
 	}
 	for _, d := range added {
 		if d.Day < p.day {
 			continue
 		}
-		if sum := p.rows[d.Place()]; sum != nil {
-			sum.Add(d)
+		if i, ok := p.at[d.Place()]; ok {
+			p.rows[i].Add(d)
 		} else {
-			fresh := *d
-			p.rows[d.Place()] = &fresh
+			p.at[d.Place()] = len(p.rows)
+			p.rows = append(p.rows, *d)
 		}
 	}
 	if len(p.rows) > todayRows {
-		p.rows, p.full = nil, true
+		p.rows, p.at, p.full = nil, nil, true
 	}
 }
 
@@ -60,12 +61,13 @@ func (p *presentDay) end(added []*models.DailySpend, failed bool) {
 func (p *presentDay) sums(day string, f ReportFilter, by []Dimension) (out []ReportRow, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.day != day || p.rows == nil {
+	if p.day != day || p.at == nil {
 		return nil, false
 	}
-	at := map[string]int{}
+	known := map[string]int{}
 	lets := func(list []string, value string) bool { return len(list) == 0 || slices.Contains(list, value) }
-	for _, d := range p.rows {
+	for i := range p.rows {
+		d := &p.rows[i]
 		if f.To != "" && d.Day > f.To || !lets(f.Models, d.Model) || !lets(f.Providers, d.Provider) || !lets(f.ModelGroups, d.ModelGroup) {
 			continue
 		}
@@ -77,10 +79,10 @@ func (p *presentDay) sums(day string, f ReportFilter, by []Dimension) (out []Rep
 				name += "\x1f" + valueOf(d, dimension)
 			}
 		}
-		n, known := at[name]
-		if !known {
+		n, ok := known[name]
+		if !ok {
 			n = len(out)
-			at[name], out = n, append(out, groupOf(d, by))
+			known[name], out = n, append(out, groupOf(d, by))
 		}
 		out[n].take(d)
 	}
@@ -171,9 +173,9 @@ func (s *Store) loadToday(ctx context.Context, day string) error {
 	if err := s.read.WithContext(ctx).Raw("SELECT * FROM daily_spend WHERE day >= ? LIMIT ?", day, todayRows+1).Find(&list).Error; err != nil {
 		return fail("load the daily sums of today", err)
 	}
-	rows := make(map[models.DailyPlace]*models.DailySpend, len(list))
+	at := make(map[models.DailyPlace]int, len(list))
 	for i := range list {
-		rows[list[i].Place()] = &list[i]
+		at[list[i].Place()] = i
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -181,8 +183,8 @@ func (s *Store) loadToday(ctx context.Context, day string) error {
 		return nil
 	}
 	if p.day, p.full = day, len(list) > todayRows; p.full {
-		rows = nil
+		list, at = nil, nil
 	}
-	p.rows = rows
+	p.rows, p.at = list, at
 	return nil
 }
