@@ -34,7 +34,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 		return err
 	}
 	// synchronous=FULL: the journal forgets a call once its batch has committed, so a commit must survive a power cut.
-	write, err := s.sqlitePool(path, 1, "_txlock=immediate", "_pragma=synchronous(FULL)")
+	write, err := s.sqlitePool(path, 1, "_txlock=immediate", "_pragma=synchronous(FULL)", "_pragma=temp_store(MEMORY)")
 	if err != nil {
 		return err
 	}
