@@ -92,6 +92,7 @@ type batch struct {
 	entries []entry
 	done    chan struct{} // made by the first follower
 	err     error
+	users   atomic.Int32 // callers that have yet to read err
 }
 
 type entry struct {
@@ -129,7 +130,9 @@ func (j *journal) commit(kind byte, callID string, body []byte, last *progress) 
 	j.gather.Unlock()
 	if !leader {
 		<-b.done
-		return b.err
+		err := b.err
+		b.leave()
+		return err
 	}
 	// Calls that could run now get to join the batch before it is written: of several that are due, one write.
 	runtime.Gosched()
@@ -139,12 +142,12 @@ func (j *journal) commit(kind byte, callID string, body []byte, last *progress) 
 	j.gather.Unlock()
 	err := j.flush(b)
 	j.write.Unlock()
-	if b.done == nil {
-		releaseBatch(b)
-		return err
+	b.users.Store(int32(len(b.entries))) //nolint:gosec // calls under way
+	if b.done != nil {
+		b.err = err
+		close(b.done)
 	}
-	b.err = err
-	close(b.done)
+	b.leave()
 	return err
 }
 
@@ -152,13 +155,13 @@ var batches = sync.Pool{New: func() any { return new(batch) }}
 
 func acquireBatch() *batch { return batches.Get().(*batch) }
 
-// releaseBatch takes back a batch that nobody else waits on.
-func releaseBatch(b *batch) {
-	if cap(b.buf) > 1<<20 {
+// leave gives the batch back when the last of those who wrote into it has read what came of it.
+func (b *batch) leave() {
+	if b.users.Add(-1) > 0 || cap(b.buf) > 1<<20 {
 		return
 	}
 	clear(b.entries)
-	*b = batch{buf: b.buf[:0], entries: b.entries[:0]}
+	b.buf, b.entries, b.done, b.err = b.buf[:0], b.entries[:0], nil, nil
 	batches.Put(b)
 }
 
