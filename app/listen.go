@@ -21,6 +21,7 @@ const (
 	writeGrace = 30 * time.Second
 	writePiece = 64 << 10
 	renewAfter = 5 * time.Second // moving a deadline costs, so it is not done for every write
+	waitSlack  = time.Second     // nor for every request that is waited for
 )
 
 // What a client may still send when it was answered before it had sent its whole request: closing at once would reset
@@ -46,11 +47,15 @@ func (l *pacedListener) Accept() (net.Conn, error) {
 }
 
 // pacedConn sets a deadline of its own before every read. fasthttp calls SetReadDeadline at the start of each
-// request; that call is taken as the mark of a new request and its value only as the wait for the first byte.
+// request; that call is taken as the mark of a new request and its value only as the wait for the first byte, which may
+// last waitSlack longer.
 type pacedConn struct {
 	net.Conn
 	now     func() time.Time
 	busy    *atomic.Int64
+	raw     syscall.RawConn
+	wait    time.Time // until when the first byte is waited for; zero: for ever
+	due     time.Time // the deadline that is set for reads
 	start   time.Time // of the request that is being read; zero until its first byte
 	read    int64     // bytes of this request so far
 	renewed time.Time // when the write deadline was set
@@ -58,17 +63,39 @@ type pacedConn struct {
 	inUse   atomic.Bool
 }
 
+// SetReadDeadline takes effect with the next read: most requests need none after it.
 func (c *pacedConn) SetReadDeadline(t time.Time) error {
-	c.start, c.read = time.Time{}, 0
-	return c.Conn.SetReadDeadline(t)
+	c.start, c.read, c.wait = time.Time{}, 0, t
+	return nil
+}
+
+// SetDeadline sets both deadlines at once.
+func (c *pacedConn) SetDeadline(t time.Time) error {
+	c.start, c.read, c.wait, c.due = time.Time{}, 0, t, t
+	return c.Conn.SetDeadline(t)
+}
+
+// pace sets the deadline of the next read.
+func (c *pacedConn) pace() error {
+	due := c.wait
+	if c.read > 0 {
+		due = c.start.Add(requestGrace + time.Duration(c.read/bytesPerSec)*time.Second)
+	} else if !due.IsZero() {
+		if late := c.due.Sub(due); late >= 0 && late <= waitSlack {
+			return nil
+		}
+		due = due.Add(waitSlack)
+	}
+	if due.Equal(c.due) {
+		return nil
+	}
+	c.due = due
+	return c.Conn.SetReadDeadline(due)
 }
 
 func (c *pacedConn) Read(b []byte) (int, error) {
-	if c.read > 0 {
-		limit := c.start.Add(requestGrace + time.Duration(c.read/bytesPerSec)*time.Second)
-		if err := c.Conn.SetReadDeadline(limit); err != nil {
-			return 0, err
-		}
+	if err := c.pace(); err != nil {
+		return 0, err
 	}
 	n, err := c.Conn.Read(b)
 	if n > 0 && c.read == 0 {
@@ -121,8 +148,14 @@ func (c *pacedConn) Close() error {
 
 // SyscallConn gives the data plane the raw connection, on which it looks for a client that has left.
 func (c *pacedConn) SyscallConn() (syscall.RawConn, error) {
-	if sc, ok := c.Conn.(syscall.Conn); ok {
-		return sc.SyscallConn()
+	if c.raw != nil {
+		return c.raw, nil
 	}
-	return nil, syscall.EINVAL
+	sc, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, syscall.EINVAL
+	}
+	var err error
+	c.raw, err = sc.SyscallConn()
+	return c.raw, err
 }

@@ -36,11 +36,12 @@ var errForm = errors.New("the multipart body cannot be read")
 const maxParts = 256
 
 // isForm says whether a content type is that of a form, and gives its boundary.
-func isForm(contentType string) (boundary string, ok bool) {
-	if !strings.HasPrefix(strings.ToLower(contentType), "multipart/form-data") {
+func isForm(contentType []byte) (boundary string, ok bool) {
+	const form = "multipart/form-data"
+	if len(contentType) < len(form) || !bytes.EqualFold(contentType[:len(form)], []byte(form)) {
 		return "", false
 	}
-	_, params, err := mime.ParseMediaType(contentType)
+	_, params, err := mime.ParseMediaType(string(contentType))
 	if err != nil {
 		return "", true
 	}

@@ -216,7 +216,7 @@ func (c *call) passRead(r *PassRoute) *failure {
 
 // passKnown takes the body and gives what of it can be read as an object.
 func (c *call) passKnown() ([]byte, *failure) {
-	if boundary, ok := isForm(string(c.ctx.Request.Header.ContentType())); ok {
+	if boundary, ok := isForm(c.ctx.Request.Header.ContentType()); ok {
 		f := c.takeForm(boundary)
 		return c.s.body, f
 	}

@@ -258,7 +258,7 @@ func refusedRead(err error) *failure {
 
 // take reads the body: a form is taken apart where the operation knows such bodies.
 func (c *call) take() *failure {
-	if boundary, ok := isForm(string(c.ctx.Request.Header.ContentType())); ok && isMedia(c.op) {
+	if boundary, ok := isForm(c.ctx.Request.Header.ContentType()); ok && isMedia(c.op) {
 		return c.takeForm(boundary)
 	}
 	body, err := readBody(c.ctx, c.s.body[:0], c.cfg.MaxBody)

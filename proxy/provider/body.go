@@ -97,7 +97,10 @@ func (b *Body) start(resp *Response) {
 }
 
 // ReadBy sets the deadline of the reads that follow; the zero time means none.
-func (b *Body) ReadBy(t time.Time) { b.resp.flight.readBy(t) }
+func (b *Body) ReadBy(t time.Time) {
+	b.resp.conn.due = time.Time{}
+	b.resp.flight.readBy(t)
+}
 
 // Buffered says whether a read would return at once.
 func (b *Body) Buffered() bool { return b.err != nil || b.resp.conn.br.Buffered() > 0 }
@@ -108,14 +111,22 @@ func (b *Body) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	n, err := b.read(p)
-	var timeout interface{ Timeout() bool }
-	if err != nil && (!errors.As(err, &timeout) || !timeout.Timeout()) {
+	if err != nil && !late(err) {
 		b.err = err
 	}
 	if n > 0 {
 		return n, nil
 	}
 	return 0, err
+}
+
+// late says whether a read has missed its deadline.
+func late(err error) bool {
+	if err == io.EOF { //nolint:errorlint // the end of an answer, which every one has
+		return false
+	}
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 func (b *Body) read(p []byte) (int, error) {

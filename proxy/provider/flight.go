@@ -103,6 +103,17 @@ func (f *Flight) attach(conn net.Conn, deadline time.Time) bool {
 	return true
 }
 
+// attachSet is attach for a connection whose deadline is set.
+func (f *Flight) attachSet(conn net.Conn) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cause != Running {
+		return false
+	}
+	f.conn = conn
+	return true
+}
+
 // detach gives the connection up; from here on Cancel does not touch it.
 func (f *Flight) detach() {
 	f.mu.Lock()

@@ -159,6 +159,22 @@ type conn struct {
 	probe probe
 	wrote bool      // something of the request under way has left
 	used  time.Time // when it became idle
+	due   time.Time // its deadline; zero: none that could serve again
+}
+
+// deadlineShare is the part of the time that is left by which a deadline may be late: setting one costs, and calls that
+// follow each other on a connection have nearly the same.
+const deadlineShare = 256
+
+// attach ties a kept connection to a flight.
+func (cn *conn) attach(f *Flight, deadline time.Time) bool {
+	if late := cn.due.Sub(deadline); !cn.due.IsZero() && late >= 0 && late <= deadline.Sub(cn.used)/deadlineShare {
+		return f.attachSet(cn.Conn)
+	}
+	if cn.due = deadline; !deadline.IsZero() {
+		cn.due = deadline.Add(deadline.Sub(cn.used) / deadlineShare)
+	}
+	return f.attach(cn.Conn, cn.due)
 }
 
 // Write notes whether anything has left.
@@ -197,7 +213,7 @@ func (h *Host) get(f *Flight, deadline time.Time, fresh bool) (cn *conn, kept bo
 			break
 		}
 		if cn.probe.quiet() {
-			if !f.attach(cn.Conn, deadline) {
+			if !cn.attach(f, deadline) {
 				_ = cn.Close()
 				return nil, false, failure(f, net.ErrClosed)
 			}
@@ -277,13 +293,12 @@ func (cn *conn) exchange(f *Flight, req *Request) (*Response, error) {
 	}
 	resp := acquireResponse()
 	for {
-		err := resp.Header.Read(cn.br)
-		var small *fasthttp.ErrSmallBuffer
-		if errors.As(err, &small) && cn.br.Size() < MaxHeader {
-			cn.br = bufio.NewReaderSize(cn.br, MaxHeader)
-			continue
-		}
-		if err != nil {
+		if err := resp.Header.Read(cn.br); err != nil {
+			var small *fasthttp.ErrSmallBuffer
+			if errors.As(err, &small) && cn.br.Size() < MaxHeader {
+				cn.br = bufio.NewReaderSize(cn.br, MaxHeader)
+				continue
+			}
 			releaseResponse(resp)
 			return nil, fmt.Errorf("read the head of the answer: %w", err)
 		}
@@ -304,8 +319,7 @@ func (cn *conn) write(req *Request) error {
 	_, _ = w.Write(req.Head) // bufio keeps the first error for Flush
 	_, _ = w.Write(req.Extra)
 	_, _ = w.WriteString("Content-Length: ")
-	var digits [20]byte
-	_, _ = w.Write(fasthttp.AppendUint(digits[:0], req.Size))
+	_, _ = w.Write(fasthttp.AppendUint(w.AvailableBuffer(), req.Size))
 	_, _ = w.WriteString("\r\n\r\n")
 	if len(req.Long) > 0 {
 		if err := writeLong(w, req.Long); err != nil {
