@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/models"
+	"gatehouse/proxy/budget"
 	"gatehouse/proxy/keyring"
 	"gatehouse/proxy/policy"
 	"gatehouse/proxy/price"
@@ -75,8 +76,8 @@ func (c *call) attempts() *failure {
 	total := orDuration(c.timeout, c.cfg.Timeout)
 	c.deadline = c.start.Add(total)
 	c.ownChains()
-	plan, err := c.p.Router.Plan(c.routing())
-	if err != nil {
+	plan := &c.lasting.plan
+	if err := c.p.Router.PlanInto(plan, c.routing()); err != nil {
 		return c.failed(refusedPermit(err))
 	}
 	c.sent.plan = plan
@@ -190,41 +191,50 @@ func refusedPermit(err error) *failure {
 	return fail(badField, err.Error()).about("fallbacks")
 }
 
+// ways are the questions that the router may have about a call. Each is made once for the memory of a call.
+type ways struct {
+	permit func(model string) (string, keyring.Match, error)
+	room   func(*models.Deployment) bool
+	cost   func(*models.Deployment) (models.Nano, bool)
+}
+
 // routing is the call as the router needs it.
 func (c *call) routing() route.Request {
 	return route.Request{
 		Catalog: c.snap.Catalog(), Model: c.group, Match: c.match, Team: c.grant.TeamID, Stream: c.stream,
 		Tokens: c.inTok + c.expected(), Retries: c.retries, Fallbacks: c.fallbacks, ContextFallbacks: c.contextFallbacks,
 		PolicyFallbacks: c.policyFallbacks, NoFallbacks: c.noFallbacks, Deadline: c.deadline,
-		Tags: c.tags, Room: c.room(), Fit: c.fits(), Key: c.grant.ID(), Session: c.sessionID,
-		Permit: func(model string) (string, keyring.Match, error) {
-			v, refused := policy.Model(c.snap, c.grant, model)
-			if refused != nil {
-				return "", keyring.Match{}, refused
-			}
-			return v.Model, v.Match, nil
-		},
-		Cost: func(d *models.Deployment) (models.Nano, bool) {
-			ask, f := c.estimate([]*models.Deployment{d})
-			return ask.Est, f == nil && ask.Pricing == 0
-		},
+		Tags: c.tags, Fit: c.fits(), Key: c.grant.ID(), Session: c.sessionID,
+		Room: c.ways.room, Permit: c.ways.permit, Cost: c.ways.cost,
 	}
+}
+
+// fallbackGroup is what a group that stands in for another is to this caller, if they may use it.
+func (c *call) fallbackGroup(model string) (string, keyring.Match, error) {
+	v, refused := policy.Model(c.snap, c.grant, model)
+	if refused != nil {
+		return "", keyring.Match{}, refused
+	}
+	return v.Model, v.Match, nil
+}
+
+// costAt is what the call would cost at a deployment; false without a price.
+func (c *call) costAt(d *models.Deployment) (models.Nano, bool) {
+	ask, f := c.estimate([]*models.Deployment{d})
+	return ask.Est, f == nil && ask.Pricing == budget.Priced
 }
 
 // room says whether the prompt fits into the context window of a deployment, as its model_info or the price list gives it. A
 // window that is not known holds everything. The prompt is counted only where its length alone does not tell.
-func (c *call) room() func(*models.Deployment) bool {
-	counted := int64(0)
-	return func(d *models.Deployment) bool {
-		window := c.p.window(d)
-		if window <= 0 || int64(len(c.s.body)) <= window || !c.op.Textual() {
-			return true
-		}
-		if counted == 0 {
-			counted = int64(tokens.EstimateChat(d.Model, c.s.body))
-		}
-		return counted <= window
+func (c *call) room(d *models.Deployment) bool {
+	window := c.p.window(d)
+	if window <= 0 || int64(len(c.s.body)) <= window || !c.op.Textual() {
+		return true
 	}
+	if c.prompt == 0 {
+		c.prompt = int64(tokens.EstimateChat(d.Model, c.s.body))
+	}
+	return c.prompt <= window
 }
 
 // window is what a deployment's model takes at most, in tokens; 0: not known.

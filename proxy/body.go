@@ -10,6 +10,7 @@ import (
 	"gatehouse/proxy/budget"
 	"gatehouse/proxy/limit"
 	"gatehouse/proxy/price"
+	"gatehouse/proxy/provider"
 	"gatehouse/proxy/wire"
 )
 
@@ -27,7 +28,10 @@ type scratch struct {
 	moved  wire.Request // the translated body, parsed
 	money  []budget.Want
 	rates  []limit.Want
-	lines  []price.Line
+	lines  []price.Line // of an estimate
+	bill   []price.Line
+	name   []byte         // of a header
+	edits  provider.Edits // of the attempt under way
 }
 
 //nolint:gochecknoglobals // a pool
@@ -45,6 +49,7 @@ func releaseScratch(s *scratch) {
 	s.answer.Release()
 	clear(s.money)
 	clear(s.rates)
+	s.edits = provider.Edits{}
 	for _, b := range []*[]byte{&s.body, &s.in, &s.head, &s.other, &s.edited} {
 		*b = (*b)[:0]
 		if cap(*b) > keepBytes {

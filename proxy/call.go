@@ -16,6 +16,7 @@ import (
 	"gatehouse/proxy/budget"
 	"gatehouse/proxy/keyring"
 	"gatehouse/proxy/provider"
+	"gatehouse/proxy/route"
 	"gatehouse/proxy/spend"
 	"gatehouse/proxy/stream"
 )
@@ -23,6 +24,12 @@ import (
 // call is one request on its way through the plane. It belongs to the handler until a stream takes it over; ctx and
 // head are of use to the handler alone.
 type call struct {
+	work
+	lasting
+}
+
+// work is what a call knows.
+type work struct {
 	p    *Plane
 	cfg  *Config
 	ctx  *fasthttp.RequestCtx
@@ -60,20 +67,57 @@ type call struct {
 
 	cache       caching
 	flight      provider.Flight
-	watch       stream.Watch
 	watched     bool
 	hold        hold
 	deadline    time.Time // of the whole call; zero for streams that have begun
 	sent        sent
 	rec         *spend.Record // what the journal was told at admission; nil: nothing yet
 	handed      bool          // a stream owns the call now
+	held        bool          // somebody else has a part of it, or may have: its memory serves no other call
 	headerBytes int
+	prompt      int64 // its tokens, for room; 0: not counted yet
 	logged      *failure
+}
+
+// lasting is the memory of a call that serves the next one too: what points to the call itself, and room.
+type lasting struct {
+	watch  stream.Watch
+	plan   route.Plan
+	money  budget.Hold
+	record spend.Record
+	ways   ways
+	digits [32]byte
+}
+
+//nolint:gochecknoglobals // a pool
+var calls = sync.Pool{New: func() any {
+	c := new(call)
+	c.ways = ways{permit: c.fallbackGroup, room: c.room, cost: c.costAt}
+	return c
+}}
+
+func acquireCall() *call { return calls.Get().(*call) } //nolint:forcetypeassert // the pool holds nothing else
+
+// releaseCall takes a call back that nobody else can hold: one whose answer a stream brings is not given back.
+func releaseCall(c *call) {
+	c.clear()
+	calls.Put(c)
+}
+
+// clear forgets everything of the call.
+func (c *call) clear() {
+	charges := c.lasting.record.Charges
+	clear(charges)
+	c.lasting.record = spend.Record{Charges: charges[:0]}
+	c.plan, c.money = route.Plan{}, budget.Hold{}
+	c.work = work{}
 }
 
 // begin makes the call of a request.
 func (p *Plane) begin(ctx *fasthttp.RequestCtx, op provider.Op) *call {
-	c := &call{p: p, cfg: p.cfg.Load(), ctx: ctx, s: acquireScratch(), start: p.Now(), op: op, n: 1, inTok: -1}
+	c := acquireCall()
+	c.p, c.cfg, c.ctx, c.s = p, p.cfg.Load(), ctx, acquireScratch()
+	c.start, c.op, c.n, c.inTok = p.Now(), op, 1, -1
 	p.active.Add(1)
 	c.id = newID(c.start)
 	if op == provider.Messages || op == provider.CountTokens {
@@ -103,6 +147,9 @@ func (c *call) release() {
 		return
 	}
 	c.free()
+	if !c.held && c.sent.resp == nil {
+		releaseCall(c)
+	}
 }
 
 func (c *call) free() {
@@ -142,6 +189,7 @@ func (c *call) recovered() {
 	if v == nil {
 		return
 	}
+	c.held = true
 	c.p.Log.Error("panic in a call", slog.String("call_id", c.id), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 	c.refuse(internalFailure(c.id, nil))
 }
@@ -149,9 +197,10 @@ func (c *call) recovered() {
 // log writes the one line of a call.
 func (c *call) log(status int, code string) {
 	level := slog.LevelInfo
-	attrs := make([]slog.Attr, 0, 12)
-	attrs = append(attrs, slog.String("call_id", c.id), slog.String("op", c.op.String()), slog.Int("status", status),
-		slog.Duration("took", c.p.Now().Sub(c.start)))
+	now := c.p.Now()
+	var room [12]slog.Attr
+	attrs := append(room[:0], slog.String("call_id", c.id), slog.String("op", c.op.String()), slog.Int("status", status),
+		slog.Duration("took", now.Sub(c.start)))
 	if c.grant != nil {
 		attrs = append(attrs, slog.String("key_id", c.grant.ID()))
 	}
@@ -168,7 +217,12 @@ func (c *call) log(status int, code string) {
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.String("cause", Mask(f.cause.Error(), c.sent.secrets()...)))
 	}
-	c.p.Log.LogAttrs(context.Background(), level, "call", attrs...)
+	// The handler is spoken to directly, since a Logger looks up where in the program it was called.
+	if h, ctx := c.p.Log.Handler(), context.Background(); h.Enabled(ctx, level) {
+		r := slog.NewRecord(now, level, "call", 0)
+		r.AddAttrs(attrs...)
+		_ = h.Handle(ctx, r) // there is nobody to tell
+	}
 }
 
 // warnings are said once an hour each.

@@ -21,7 +21,7 @@ type Answer struct {
 // Explain says whether a call of this grant for a model would pass, by the rules that serve it and in their order. It books
 // nothing and calls nobody; the end user of a call and its size are not known here.
 func (p *Plane) Explain(ctx context.Context, g *keyring.Grant, model string) Answer {
-	c := &call{p: p, cfg: p.cfg.Load(), s: acquireScratch(), start: p.Now(), n: 1, inTok: -1, snap: p.Ring.Snapshot(), grant: g, asked: model}
+	c := &call{work: work{p: p, cfg: p.cfg.Load(), s: acquireScratch(), start: p.Now(), n: 1, inTok: -1, snap: p.Ring.Snapshot(), grant: g, asked: model}}
 	defer releaseScratch(c.s)
 	verdict, refused := policy.Check(c.snap, g, policy.Call{Model: model, Now: c.start.UnixMicro()})
 	if refused != nil {

@@ -356,7 +356,7 @@ func clip(s string) string {
 }
 
 // plainText says whether a text may stand in a header.
-func plainText(s string) bool {
+func plainText[T string | []byte](s T) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] >= 0x7f {
 			return false

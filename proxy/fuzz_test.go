@@ -181,7 +181,7 @@ func FuzzAnswer(f *testing.F) {
 	s.Add(uint8(7), []byte(`{"text":"a","duration":"12.5","usage":{"type":"duration","seconds":3}}`))
 	s.Add(uint8(10), []byte(`{"results":[],"meta":{"billed_units":{"search_units":2}}}`))
 	s.Fuzz(func(tb testing.TB, which uint8, body []byte) {
-		c := &call{op: operations[int(which)%len(operations)], s: &scratch{body: []byte(`{"messages":[{"role":"user","content":"hi"}]}`)}, n: 1}
+		c := &call{work: work{op: operations[int(which)%len(operations)], s: &scratch{body: []byte(`{"messages":[{"role":"user","content":"hi"}]}`)}, n: 1}}
 		c.sent.model = "gpt-4o"
 		a := &c.s.answer
 		if a.Parse(body) != nil {

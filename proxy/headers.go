@@ -23,6 +23,26 @@ func (c *call) set(name, value string) {
 	c.ctx.Response.Header.Add(name, value) // no name is put twice: looking for one would cost more than the rest
 }
 
+// setBytes is set for names and values that stand in a buffer.
+func (c *call) setBytes(name, value []byte) {
+	if len(value) == 0 || !plainText(value) || c.headerBytes+len(name)+len(value)+4 > maxHeaders {
+		return
+	}
+	c.headerBytes += len(name) + len(value) + 4
+	c.ctx.Response.Header.AddBytesKV(name, value)
+}
+
+// digitsBoth is both for a number that stands in a buffer.
+func (c *call) digitsBoth(theirs, ours string, value []byte) {
+	if c.headerBytes+len(theirs)+len(ours)+2*len(value)+8 > maxHeaders {
+		return
+	}
+	c.headerBytes += len(theirs) + len(ours) + 2*len(value) + 8
+	h := &c.ctx.Response.Header
+	h.AddBytesV(theirs, value)
+	h.AddBytesV(ours, value)
+}
+
 // both puts a header under LiteLLM's name and under ours.
 func (c *call) both(theirs, ours, value string) {
 	c.set(theirs, value)
@@ -57,8 +77,8 @@ func (c *call) attemptHeaders() {
 	}
 	if s.plan != nil {
 		retries, fallbacks := s.plan.Counts()
-		c.both("X-Litellm-Attempted-Retries", "X-Gatehouse-Retries", strconv.Itoa(retries))
-		c.both("X-Litellm-Attempted-Fallbacks", "X-Gatehouse-Fallbacks", strconv.Itoa(fallbacks))
+		c.digitsBoth("X-Litellm-Attempted-Retries", "X-Gatehouse-Retries", strconv.AppendInt(c.digits[:0], int64(retries), 10))
+		c.digitsBoth("X-Litellm-Attempted-Fallbacks", "X-Gatehouse-Fallbacks", strconv.AppendInt(c.digits[:0], int64(fallbacks), 10))
 	}
 	if s.cap > 0 {
 		c.set("X-Gatehouse-Max-Tokens", strconv.FormatInt(s.cap, 10))
@@ -142,15 +162,15 @@ func (c *call) limitHeaders(r *limit.Refused) {
 
 // costHeaders tell what the call cost and where the key's budget stands with it.
 func (c *call) costHeaders(b bill) {
-	c.both("X-Litellm-Response-Cost", "X-Gatehouse-Cost", b.cost.String())
+	c.digitsBoth("X-Litellm-Response-Cost", "X-Gatehouse-Cost", b.cost.AppendDecimal(c.digits[:0]))
 	spent := c.p.Budget.State(c.grant.Scope()).Spent
-	c.both("X-Litellm-Key-Spend", "X-Gatehouse-Key-Spend", spent.String())
+	c.digitsBoth("X-Litellm-Key-Spend", "X-Gatehouse-Key-Spend", spent.AppendDecimal(c.digits[:0]))
 	if own := c.snap.KeyLimits(c.grant, c.start.UnixMicro()); own.MaxBudget.Set {
-		c.both("X-Litellm-Key-Max-Budget", "X-Gatehouse-Key-Budget", models.Nano(own.MaxBudget.N).String())
+		c.digitsBoth("X-Litellm-Key-Max-Budget", "X-Gatehouse-Key-Budget", models.Nano(own.MaxBudget.N).AppendDecimal(c.digits[:0]))
 	}
 	total, overhead := c.took()
-	c.both("X-Litellm-Response-Duration-Ms", "X-Gatehouse-Duration-Ms", string(appendMillis(nil, total)))
-	c.both("X-Litellm-Overhead-Duration-Ms", "X-Gatehouse-Overhead-Ms", string(appendMillis(nil, overhead)))
+	c.digitsBoth("X-Litellm-Response-Duration-Ms", "X-Gatehouse-Duration-Ms", appendMillis(c.digits[:0], total))
+	c.digitsBoth("X-Litellm-Overhead-Duration-Ms", "X-Gatehouse-Overhead-Ms", appendMillis(c.digits[:0], overhead))
 }
 
 // providerHeaders pass the provider's headers on under a prefix, and its rates under their own names where no limit of
@@ -168,9 +188,10 @@ func (c *call) providerHeaders() {
 		if c.sent.shows(v) {
 			return // it has our credential in it
 		}
-		c.set("Llm_provider-"+string(k), string(v))
+		c.s.name = append(append(c.s.name[:0], "Llm_provider-"...), k...)
+		c.setBytes(c.s.name, v)
 		if !rates && (bytes.HasPrefix(k, []byte("X-Ratelimit-")) || bytes.HasPrefix(k, []byte("Anthropic-Ratelimit-"))) {
-			c.set(string(k), string(v))
+			c.setBytes(k, v)
 		}
 	})
 }

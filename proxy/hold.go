@@ -71,12 +71,11 @@ func (c *call) reserve() *failure {
 	c.hold.slot = slot
 	wants := c.budgetWants()
 	c.refine(&ask, wants)
-	money, err := c.p.Budget.Reserve(wants, ask)
-	if err != nil {
+	if err := c.p.Budget.ReserveInto(&c.lasting.money, wants, ask); err != nil {
 		c.hold.slot.Cancel()
 		return c.unfunded(err)
 	}
-	c.hold.money = money
+	c.hold.money = &c.lasting.money
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -76,11 +77,13 @@ func (c *call) postpone(e *ending, a *wire.Answer) (b bill, ok bool) {
 	}
 	c.hold.HandOver()
 	b = c.price(e)
-	late := &lateCall{expected: *e, bill: b, done: make(chan struct{}), c: &call{
+	late := &lateCall{expected: *e, bill: b, done: make(chan struct{}), c: &call{work: work{
 		p: c.p, cfg: c.cfg, id: c.id, start: c.start, op: c.op, wire: c.wire, group: c.group, n: c.n, extras: c.extras, rec: c.rec,
 		sent: sent{attempt: c.sent.attempt, target: c.sent.target, model: c.sent.model, at: c.sent.at, first: c.sent.first},
-	}}
+	}}}
 	late.expected.answer = nil
+	late.bill.lines = slices.Clone(b.lines) // they stand in memory of this call, as its record and its hold do
+	c.held = true
 	late.c.hold.c, late.c.hold.money, late.c.hold.admitted = late.c, c.hold.money, true
 	c.rec = nil
 	c.hold.slot.Settle(c.limited(b.usage.InputTotal(), b.usage.OutputTotal()))

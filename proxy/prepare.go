@@ -149,10 +149,11 @@ func (c *call) edit(body *wire.Request, op provider.Op) error {
 	if c.stream && (op == provider.Chat || op == provider.Completion) && !t.NoUsageOpt {
 		askUsage(body)
 	}
-	return t.Provider.Edit(t, body, &provider.Edits{ //nolint:wrapcheck // its text is for the caller as it is
+	c.s.edits = provider.Edits{
 		Op: op, Model: c.sent.model, Stream: c.stream, Beta: c.beta(), DropParams: c.dropsParams(), Allowed: slices.Concat(c.allowed, t.Allowed),
 		Foreign: c.foreign(), Dropped: &c.sent.dropped,
-	})
+	}
+	return t.Provider.Edit(t, body, &c.s.edits) //nolint:wrapcheck // its text is for the caller as it is
 }
 
 // beta is what a client of Anthropic's wire switches on.

@@ -119,7 +119,7 @@ func (c *call) priced(b bill, e *ending) bill {
 		b.cost, b.version = e.usage.Cost, "provider"
 		b.lines = []price.Line{{Unit: price.Request, Quantity: 1, Rate: int64(e.usage.Cost), Nano: e.usage.Cost}}
 	} else if known {
-		b.cost, b.lines = p.AppendCost(make([]price.Line, 0, 4), b.usage, e.tier)
+		b.cost, b.lines = p.AppendCost(c.lines(), b.usage, e.tier)
 		b.prompt = c.cfg.Adjust.For(d.Provider).Shift(p.CacheSaving(b.usage, e.tier))
 		b.unpriced = c.op == provider.PassThrough && len(b.lines) == 0
 	} else {
@@ -138,6 +138,17 @@ func (c *call) priced(b bill, e *ending) bill {
 		b.cost, b.estimated = absurdCost, true
 	}
 	return b
+}
+
+// lines is room for a bill's lines, which last as long as the call does.
+func (c *call) lines() []price.Line {
+	if c.s == nil { // of a call that is settled after its end
+		return nil
+	}
+	if c.s.bill == nil {
+		c.s.bill = make([]price.Line, 0, 8)
+	}
+	return c.s.bill[:0]
 }
 
 // settle ends the call, once: the actual cost replaces what was held, and the call is in the journal before anybody can
@@ -221,8 +232,9 @@ func (c *call) settleRefused(f *failure, status int) {
 // record is who makes the call and for whom. It is made once: what the journal was told at admission is amended at the end.
 func (c *call) record() *spend.Record {
 	g := c.grant
-	rec := &spend.Record{
-		CallID: c.id, CallType: c.op.String(), KeyID: g.ID(), KeyAlias: g.Alias(), UserID: g.UserID, TeamID: g.TeamID,
+	rec := &c.lasting.record
+	*rec = spend.Record{
+		Charges: rec.Charges[:0], CallID: c.id, CallType: c.op.String(), KeyID: g.ID(), KeyAlias: g.Alias(), UserID: g.UserID, TeamID: g.TeamID,
 		OrgID: c.snap.OrgID(g), EndUser: c.endUser, Tags: c.rowTags(nil), ModelGroup: or(c.group, c.asked), Start: c.start,
 		IP: c.ip.String(), SessionID: c.sessionID, Metadata: c.metadata,
 	}
@@ -235,7 +247,7 @@ func (c *call) record() *spend.Record {
 		rec.KeyHash = g.HashHex()
 	}
 	if c.hold.money != nil {
-		rec.Charges = c.hold.money.Charges(nil)
+		rec.Charges = c.hold.money.Charges(rec.Charges)
 	}
 	return rec
 }

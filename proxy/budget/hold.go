@@ -81,7 +81,16 @@ func (h *Hold) Charges(to []models.ScopeCharge) []models.ScopeCharge {
 // slice is not kept. Two wants of the same scope count once. Where budgets are shared it may wait for the database, 2 s at
 // most. Errors: *Exhausted, ErrUnavailable.
 func (l *Ledger) Reserve(wants []Want, ask Ask) (*Hold, error) {
-	h := &Hold{ledger: l, floor: ask.Floor}
+	h := new(Hold)
+	if err := l.ReserveInto(h, wants, ask); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// ReserveInto is Reserve in memory of the caller's, which held nothing or is settled, and which nobody else has any more.
+func (l *Ledger) ReserveInto(h *Hold, wants []Want, ask Ask) error {
+	*h = Hold{ledger: l, floor: ask.Floor}
 	h.parts = h.inline[:0]
 	for i := range wants {
 		w := &wants[i]
@@ -109,19 +118,19 @@ func (l *Ledger) Reserve(wants []Want, ask Ask) (*Hold, error) {
 			h.parts[i].account.mu.Unlock()
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if len(short) == 0 {
 			h.dropTwins()
-			return h, nil
+			return nil
 		}
 		if began.IsZero() {
 			began = l.opt.Now()
 		} else if l.opt.Now().Sub(began) > needLimit {
-			return nil, ErrUnavailable
+			return ErrUnavailable
 		}
 		if err := l.banker.need(short, est); err != nil {
-			return nil, err
+			return err
 		}
 	}
 }

@@ -142,7 +142,11 @@ func (g *Grant) Label() string {
 func (g *Grant) Hash() [32]byte { return g.hash }
 
 // HashHex is the hash as LiteLLM's "token", for spend rows.
-func (g *Grant) HashHex() string { return hex.EncodeToString(g.hash[:]) }
+func (g *Grant) HashHex() string {
+	var text [2 * len(g.hash)]byte
+	hex.Encode(text[:], g.hash[:])
+	return string(text[:])
+}
 
 // Personal says whether the key belongs to no team, so that its user's own models and budget apply. The keys of portal
 // sessions carry a team word that names no team.

@@ -157,7 +157,8 @@ func (p *Plan) begin(d *models.Deployment, s *state, now int64, sleep time.Durat
 		s.undo()
 		return Attempt{}, false
 	}
-	p.current = &running{d: d, state: s, slot: slot, start: now, pin: p.step.pin, alone: max(len(p.step.match.Deployments), p.step.match.Serve) == 1}
+	p.room.running = running{d: d, state: s, slot: slot, start: now, pin: p.step.pin, alone: max(len(p.step.match.Deployments), p.step.match.Serve) == 1}
+	p.current = &p.room.running
 	if p.step.pin != 0 {
 		p.router.affinity.set(p.step.pin, d.ID, now, p.settings.AffinityTTL)
 	}
@@ -176,8 +177,9 @@ func (p *Plan) begin(d *models.Deployment, s *state, now int64, sleep time.Durat
 
 // options are the deployments of the tier that can be tried now; when there are none, why.
 func (p *Plan) options(tier []*models.Deployment, now int64, untriedOnly bool) ([]option, *Unavailable) {
-	unable := &Unavailable{Group: p.step.group, Reason: max(Unfit, p.step.unfit), RetryAfter: time.Second}
-	var options, sick, limited []option
+	reason := max(Unfit, p.step.unfit)
+	var sick, limited []option
+	options := p.room.options[:0]
 	shortest := time.Duration(math.MaxInt64)
 	for _, d := range tier {
 		if untriedOnly && slices.Contains(p.step.tried, d) {
@@ -188,16 +190,16 @@ func (p *Plan) options(tier []*models.Deployment, now int64, untriedOnly bool) (
 		full := p.settings.maxParallel(d)
 		switch {
 		case o.view.coolFor > 0 && !p.step.match.Pinned:
-			unable.Reason = max(unable.Reason, Cooling)
+			reason = max(reason, Cooling)
 			shortest = min(shortest, o.view.coolFor)
 		case full > 0 && o.view.inFlight >= full:
 			p.full = true
-			unable.Reason = max(unable.Reason, Busy)
+			reason = max(reason, Busy)
 			shortest = min(shortest, time.Second)
 		case o.view.sick && !p.step.match.Pinned:
 			sick = append(sick, o)
 		case overLimit(d, &o.view, p.req.Tokens):
-			unable.Reason = max(unable.Reason, Limited)
+			reason = max(reason, Limited)
 			limited = append(limited, o)
 			shortest = min(shortest, time.Duration((now/int64(time.Minute)+1)*int64(time.Minute)-now))
 		default:
@@ -211,10 +213,14 @@ func (p *Plan) options(tier []*models.Deployment, now int64, untriedOnly bool) (
 	case len(sick) > 0:
 		options = sick // when all are said to be ill, the check is more likely wrong
 	}
+	if len(options) > 0 {
+		return options, nil
+	}
+	unable := &Unavailable{Group: p.step.group, Reason: reason, RetryAfter: time.Second}
 	if shortest != math.MaxInt64 {
 		unable.RetryAfter = max(time.Second, shortest)
 	}
-	return options, unable
+	return nil, unable
 }
 
 func overLimit(d *models.Deployment, v *view, tokens int64) bool {

@@ -106,6 +106,17 @@ type Plan struct {
 	reached    int          // fallbacks that were tried
 	current    *running
 	finished   bool
+	room       room
+}
+
+// room is memory for what most calls come to: a group of few deployments, and one attempt.
+type room struct {
+	fit     [4]*models.Deployment
+	tier    [1][]*models.Deployment
+	tried   [1]*models.Deployment
+	seen    [1]string
+	options [4]option
+	running running
 }
 
 // step is the group being tried.
@@ -142,20 +153,31 @@ type running struct {
 
 // Plan makes the plan of one call. The error is that of a fallback group which the client named and may not use.
 func (r *Router) Plan(req Request) (*Plan, error) {
-	p := &Plan{router: r, settings: r.settings.Load(), req: req}
+	p := new(Plan)
+	if err := r.PlanInto(p, req); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// PlanInto is Plan in memory of the caller's, whose former plan ends.
+func (r *Router) PlanInto(p *Plan, req Request) error {
+	*p = Plan{router: r, settings: r.settings.Load(), req: req}
 	if req.Permit != nil && !req.NoFallbacks {
 		for _, chain := range [...][]Fallback{req.Fallbacks, req.ContextFallbacks, req.PolicyFallbacks} {
 			for _, f := range chain {
 				if _, _, err := req.Permit(f.Model); err != nil {
-					return nil, err
+					return err
 				}
 			}
 		}
 	}
+	p.seen = p.room.seen[:0]
 	p.enter(req.Model, req.Match, nil)
 	p.step.root = true
+	p.step.tried = p.room.tried[:0]
 	p.root = p.step
-	return p, nil
+	return nil
 }
 
 // Next takes what became of the last attempt (nothing, the first time) and gives the next one; false when there is none:
@@ -236,7 +258,8 @@ func (p *Plan) Full() bool { return p.attempts == 0 && p.current == nil && p.ful
 func (p *Plan) Again() {
 	root := p.root
 	root.tier = 0
-	*p = Plan{router: p.router, settings: p.settings, req: p.req, step: root, root: root, seen: []string{root.group}}
+	// The tiers of the root stand in the room.
+	*p = Plan{router: p.router, settings: p.settings, req: p.req, step: root, root: root, seen: append(p.room.seen[:0], root.group), room: p.room}
 }
 
 // enter begins a group.
@@ -258,7 +281,11 @@ func (p *Plan) tiers(match keyring.Match) (tiers [][]*models.Deployment, unfit R
 		}
 		return d.Order
 	}
-	fit := make([]*models.Deployment, 0, len(match.Deployments))
+	first := len(p.seen) == 0 // a later group leaves the first one's alone
+	fit := p.room.fit[:0]
+	if !first || len(match.Deployments) > len(p.room.fit) {
+		fit = make([]*models.Deployment, 0, len(match.Deployments))
+	}
 	ordered := false
 	for _, d := range match.Deployments {
 		if d.Disabled != "" || d.Weight != nil && *d.Weight <= 0 && !match.Pinned || p.req.Fit != nil && !p.req.Fit(d) {
@@ -268,6 +295,10 @@ func (p *Plan) tiers(match keyring.Match) (tiers [][]*models.Deployment, unfit R
 		ordered = ordered || d.Order != 0
 	}
 	fit, unfit = p.suited(fit, match)
+	if !ordered && first {
+		p.room.tier[0] = fit
+		return p.room.tier[:], unfit
+	}
 	if !ordered {
 		return [][]*models.Deployment{fit}, unfit
 	}

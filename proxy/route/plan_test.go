@@ -410,11 +410,32 @@ func TestConcurrentCallsLeaveNothingInFlight(t *testing.T) {
 	}
 }
 
+func TestPlanAllocations(t *testing.T) {
+	r := newRig(route.Settings{}, dep("a", "m"), dep("b", "m"), dep("c", "m"))
+	match, _ := r.cat.Resolve("m", "")
+	p := new(route.Plan)
+	run := func() {
+		if err := r.PlanInto(p, route.Request{Catalog: r.cat, Model: "m", Match: match}); err != nil {
+			panic(err)
+		}
+		p.Next(route.Outcome{})
+		p.End(route.Outcome{Class: route.Success})
+	}
+	run()
+	if n := testing.AllocsPerRun(100, run); n > 0 {
+		t.Errorf("%v allocations, want none", n)
+	}
+}
+
 func BenchmarkPlan(b *testing.B) {
 	r := newRig(route.Settings{}, dep("a", "m"), dep("b", "m"), dep("c", "m"))
+	match, _ := r.cat.Resolve("m", "")
+	p := new(route.Plan)
 	b.ReportAllocs()
 	for b.Loop() {
-		p := r.plan(b, "m")
+		if err := r.PlanInto(p, route.Request{Catalog: r.cat, Model: "m", Match: match}); err != nil {
+			b.Fatal(err)
+		}
 		p.Next(route.Outcome{})
 		p.Next(route.Outcome{})
 	}
