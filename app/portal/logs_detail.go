@@ -134,7 +134,7 @@ func (h *Handlers) logBody(c *fiber.Ctx) error {
 	body.Request, body.Answer = indent(words.Request), indent(words.Answer)
 	switch {
 	case body.Request != "" || body.Answer != "":
-		body.Missing = ""
+		body.Missing, body.Curl = "", curlOf(h.opt.APIBase(c), &r.SpendRow, words.Request)
 	case r.Status == statusFailure:
 		body.Missing = l.NoBodyFailed()
 	case h.opt.Policy().General.StorePrompts:

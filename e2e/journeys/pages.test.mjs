@@ -58,6 +58,7 @@ async function inspect(visitor, what) {
   const { page } = visitor;
   for (const width of widths) {
     await page.setViewportSize({ width, height: 900 });
+    await page.evaluate(() => scrollTo(0, 0)); // from its beginning: a bar that stays on top covers what is scrolled under it
     for (const colorScheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme });
       await page.evaluate(() => new Promise((drawn) => { requestAnimationFrame(() => requestAnimationFrame(drawn)); }));

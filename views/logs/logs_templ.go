@@ -1181,7 +1181,6 @@ type Detail struct {
 	Timeline []Moment
 	BodyURL  string // GET BodyPart, loaded when the drawer opens; "" when Body is set
 	Body     *Body
-	Curl     string // the request as curl, with the key left out
 }
 
 // Moment is one step of a request's time.
@@ -1200,6 +1199,7 @@ type Body struct {
 	Answer   string
 	Headers  []ui.Fact
 	Metadata string
+	Curl     string // the request as curl, with the key left out; "" when the request was not kept
 }
 
 // DrawerPart is one request: the answer to GET /ui/logs?log=<id> when scripts ask for the drawer.
@@ -1465,12 +1465,6 @@ func DrawerPart(f layout.Frame, v Detail) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if v.Curl != "" {
-			templ_7745c5c3_Err = ui.PlainCode(f.T, "log-curl", f.T.AsCurl(), v.Curl).Render(ctx, templ_7745c5c3_Buffer)
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-		}
 		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 99, "</div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
@@ -1521,6 +1515,12 @@ func BodyPart(f layout.Frame, v Body) templ.Component {
 		}
 		if v.Answer != "" {
 			templ_7745c5c3_Err = ui.PlainCode(f.T, "log-answer", f.T.AnswerBody(), v.Answer).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+		}
+		if v.Curl != "" {
+			templ_7745c5c3_Err = ui.PlainCode(f.T, "log-curl", f.T.AsCurl(), v.Curl).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
