@@ -53,6 +53,18 @@ async function fill(gate) {
   };
 }
 
+/** Imports enough people that it becomes a job, waits for its end and returns its id. */
+async function job(page) {
+  const many = 60;
+  await page.goto('/ui/users/import');
+  await page.locator('#csv').fill(Array.from({ length: many }, (_, i) => `new-${i}@example.org,internal_user`).join('\n'));
+  await page.getByRole('button', { name: 'Check rows' }).click();
+  await page.getByRole('button', { name: `Invite ${many} users` }).click();
+  await page.waitForURL(/\/ui\/jobs\//);
+  await page.getByText(`Done: all ${many} rows.`).waitFor();
+  return new URL(page.url()).pathname.split('/').at(-1);
+}
+
 /** Looks at the page as it stands in every width, light and dark. */
 async function inspect(visitor, what) {
   const { page } = visitor;
@@ -82,6 +94,7 @@ test('every page, dialog and drawer, in every size and theme', async (t) => {
   await signIn(visitor);
   const row = await page.getByRole('row').filter({ hasText: 'checkout-assistant' }).getAttribute('id');
   ids['/keys/:id'] = row.replace(/^key-/, '');
+  ids['/jobs/:id'] = await job(page);
   const real = (pattern) => pattern.replace(/\/\w+\/[:*]\w*/g, (part) => part.replace(/[:*]\w*/, ids[part] ?? assert.fail(`no example for ${part}`)));
   for (const pattern of pages.flatMap((p) => (p.endsWith(':section') ? sections.map((name) => p.replace(':section', name)) : [p]))) {
     await t.test(pattern, async () => {
