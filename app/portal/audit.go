@@ -89,6 +89,24 @@ func actionWords(l i18n.Locale, action string) string {
 		return l.DidChangeMember()
 	case "member_delete":
 		return l.DidRemoveMember()
+	case "accept":
+		return l.DidAccept()
+	case "reset_password":
+		return l.DidResetPassword()
+	case "factor_on":
+		return l.DidFactorOn()
+	case "factor_setup":
+		return l.DidFactorSetup()
+	case "export":
+		return l.DidExport()
+	case "factor_off", "factor_reset":
+		return l.DidFactorOff()
+	case "factor_recovery":
+		return l.DidRecover()
+	case "release_budget":
+		return l.DidRelease()
+	case "reset_all":
+		return l.DidResetAll()
 	}
 	return action
 }
@@ -112,6 +130,14 @@ func kindName(l i18n.Locale, noun string) string {
 		return l.SessionLabel()
 	case "settings":
 		return l.Settings()
+	case "organization":
+		return l.Organization()
+	case "customer":
+		return l.EndUser()
+	case "access_group":
+		return l.AccessGroup()
+	case "spend":
+		return l.Spend()
 	}
 	return noun
 }

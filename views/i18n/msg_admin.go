@@ -282,7 +282,28 @@ func (l Lang) DidUnblock() string { return l.pick("unblocked", "启用了") }
 func (l Lang) DidRotate() string  { return l.pick("rotated", "轮换了") }
 func (l Lang) DidSignIn() string  { return l.pick("signed in", "登录了") }
 func (l Lang) DidSignOut() string { return l.pick("signed out", "退出了登录") }
-func (l Lang) DidInvite() string  { return l.pick("invited", "邀请了") }
+func (l Lang) DidAccept() string  { return l.pick("accepted", "接受了") }
+func (l Lang) DidResetPassword() string {
+	return l.pick("set a new password for", "设置了新密码")
+}
+func (l Lang) DidFactorOn() string {
+	return l.pick("turned on the second factor of", "开启了双重验证")
+}
+func (l Lang) DidFactorSetup() string {
+	return l.pick("began to set up the second factor of", "开始设置双重验证")
+}
+func (l Lang) DidExport() string { return l.pick("exported", "导出了") }
+func (l Lang) DidFactorOff() string {
+	return l.pick("turned off the second factor of", "关闭了双重验证")
+}
+func (l Lang) DidRecover() string { return l.pick("used a recovery code of", "使用了恢复代码") }
+func (l Lang) DidRelease() string {
+	return l.pick("released the held budget of", "释放了占用的预算")
+}
+func (l Lang) DidResetAll() string  { return l.pick("reset", "重置了") }
+func (l Lang) Organization() string { return l.pick("Organization", "组织") }
+func (l Lang) AccessGroup() string  { return l.pick("Access group", "访问组") }
+func (l Lang) DidInvite() string    { return l.pick("invited", "邀请了") }
 
 func (l Lang) BudgetsLead() string {
 	return l.pick("Limits that several keys, members or customers share by name.", "多个密钥、成员或客户按名称共用的限额。")
