@@ -204,7 +204,11 @@ func TestReload(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 50 {
-				if g, err := h.Authenticate(t.Context(), Request{}, "k"); err != nil || g.UserID != "one" && g.UserID != "two" {
+				g, err := h.Authenticate(t.Context(), Request{}, "k")
+				if err != nil && strings.Contains(err.Error(), "took too long") {
+					continue // a busy machine may leave a rule no time; it must never get a wrong answer
+				}
+				if err != nil || g.UserID != "one" && g.UserID != "two" {
 					t.Errorf("%+v %v", g, err)
 				}
 			}
