@@ -163,7 +163,7 @@ type run struct {
 	done           atomic.Int64
 	peak           atomic.Uint64
 	onHang         func()
-	slowest        time.Duration
+	slowest        atomic.Int64 // nanoseconds
 	grown          string
 }
 
@@ -196,7 +196,10 @@ func (r *run) all() string {
 			return failure
 		}
 		now := time.Now()
-		r.slowest, last = max(r.slowest, now.Sub(last)), now
+		if took := int64(now.Sub(last)); took > r.slowest.Load() {
+			r.slowest.Store(took)
+		}
+		last = now
 		r.done.Add(1)
 		if i == r.runs/10 {
 			tenth = measure()

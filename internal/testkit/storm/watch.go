@@ -96,5 +96,5 @@ func (r *run) note(what string, took time.Duration, tenth, end heap) {
 	}
 	defer func() { _ = f.Close() }()
 	fmt.Fprintf(f, "%s\t%s.%s\truns=%d\tseed=%d\tcorpus=%d\tseconds=%.0f\theap10=%d\theap=%d\troutines=%d\tpeak=%d\tslowest=%s\n", what, r.pkg, r.name,
-		r.done.Load(), r.seed, len(r.pool), took.Seconds(), tenth.bytes, end.bytes, end.routines, r.peak.Load(), r.slowest.Round(time.Microsecond))
+		r.done.Load(), r.seed, len(r.pool), took.Seconds(), tenth.bytes, end.bytes, end.routines, r.peak.Load(), time.Duration(r.slowest.Load()).Round(time.Microsecond))
 }
