@@ -118,7 +118,7 @@ func TestAudit(t *testing.T) {
 	if err != nil || len(rows) != 3 || rows[1][4] != "key.block" {
 		t.Fatalf("%d rows, %v: %q", len(rows), err, rows)
 	}
-	has(t, b.get("/ui/audit?q=audit.export").page(200), "audit.export")
+	has(t, b.get("/ui/audit?q=audit.export").page(200), "exported")
 }
 
 func TestSettingsShowNoSecret(t *testing.T) {
