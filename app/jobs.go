@@ -12,6 +12,7 @@ import (
 	"gatehouse/app/mail"
 	"gatehouse/models"
 	"gatehouse/models/store"
+	"gatehouse/proxy"
 	"gatehouse/proxy/budget"
 	"gatehouse/proxy/keyring"
 )
@@ -160,6 +161,13 @@ func (j *jobs) durationOf(snap *keyring.Snapshot, scope string) (text string, fi
 		return of(snap.CustomerLimits(snap.Customer(id), caps.CustomerBudgetID))
 	case "tag":
 		return caps.Tags[id].Duration, 0
+	case "provider":
+		return providerCaps(j.cfg())[id].Period, 0
+	case "deployment":
+		if d := snap.Catalog().ByID(id); d != nil {
+			limit, _ := proxy.DeploymentCap(d)
+			return limit.Period, 0
+		}
 	}
 	return "", 0
 }

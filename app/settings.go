@@ -89,12 +89,25 @@ func (p *process) planeConfig(c *config.Config) proxy.Config {
 	}
 	passThrough(&out, c)
 	clientSide(&out, c)
+	out.ProviderCaps = providerCaps(c)
 	switch c.General.TokenLimitType {
 	case config.CountInput:
 		out.TokenLimit = proxy.CountInput
 	case config.CountOutput:
 		out.TokenLimit = proxy.CountOutput
 	case config.CountTotal:
+	}
+	return out
+}
+
+func providerCaps(c *config.Config) map[string]proxy.SpendCap {
+	out := make(map[string]proxy.SpendCap, len(c.Router.ProviderBudgets))
+	for name, b := range c.Router.ProviderBudgets {
+		limit := proxy.SpendCap{Limit: b.Limit}
+		if !b.Period.IsNever() {
+			limit.Period = b.Period.String()
+		}
+		out[name] = limit
 	}
 	return out
 }

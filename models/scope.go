@@ -38,6 +38,12 @@ func ScopeCustomer(id string) string { return "customer:" + id }
 // ScopeTag is a spend tag.
 func ScopeTag(tag string) string { return "tag:" + tag }
 
+// ScopeProvider is what a provider's deployments cost, where they have a budget.
+func ScopeProvider(name string) string { return "provider:" + name }
+
+// ScopeDeployment is what one deployment costs, where it has a budget.
+func ScopeDeployment(id string) string { return "deployment:" + id }
+
 // ScopeSession is the chat pane of one portal session.
 func ScopeSession(id string) string { return "session:" + id }
 

@@ -19,11 +19,16 @@ func (c *call) region() string {
 // fits says which deployments can serve the call at all; nil: all of them (route.Request.Fit). A region is kept to strictly: a deployment
 // of which nobody knows where it is is not in it.
 func (c *call) fits() func(*models.Deployment) bool {
-	region, kind := c.region(), c.kind()
-	if region == "" && kind == "" {
+	region, kind, capped := c.region(), c.kind(), c.capped() && c.only == nil
+	if region == "" && kind == "" && !capped {
 		return nil
 	}
 	return func(d *models.Deployment) bool {
+		if capped {
+			if _, over := c.overspent(d); over {
+				return false
+			}
+		}
 		if mode := modeOf(d); kind != "" && mode != "" && mode != kind {
 			return false
 		}
@@ -95,6 +100,15 @@ func kindOf(op provider.Op) string {
 
 // unfit is the answer when no deployment can serve the call.
 func (c *call) unfit(none *route.Unavailable) *failure {
+	if c.capped() {
+		for _, d := range c.match.Deployments {
+			if text, over := c.overspent(d); over {
+				f := fail(noDeployment, "No deployments available - crossed budget: "+text)
+				f.noRetry = true
+				return f
+			}
+		}
+	}
 	if region := c.region(); region != "" {
 		return fail(modelRefused, "No deployment of "+none.Group+" is in the region "+region+", which is the only one for this end user.").about("model")
 	}

@@ -87,7 +87,9 @@ type Config struct {
 	AllowedRoutes   []string       // empty = all
 	AdminOnlyRoutes []string
 
-	Caps       policy.Caps
+	Caps         policy.Caps
+	ProviderCaps map[string]SpendCap // router_settings.provider_budget_config
+
 	MinOutput  int64
 	TokenLimit TokenLimit
 

@@ -183,6 +183,7 @@ func (c *call) book(e *ending, b bill) {
 		rec.OvershootNano = c.hold.money.Settle(b.cost).Overshoot
 		rec.Charges = c.hold.money.Charges(rec.Charges[:0]) // with what the cost takes out of slices
 	}
+	rec.Charges = append(rec.Charges, c.countCost(b.cost)...)
 	if c.cache.hit != nil {
 		c.hold.slot.Settle(0) // a hit counts as a request, not in tokens
 	} else {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"gatehouse/models"
 )
 
 // router reads router_settings, whose values beat the same names in litellm_settings.
@@ -70,15 +72,37 @@ func (l *loader) preCallChecks(c *Router, s *section) {
 			c.GroupAffinity[name] = l.affinity(groups.ref(name), func(string) bool { return false })
 		}
 	}
-	for name, why := range map[string]string{
-		"provider_budget_config": "has no effect: NO BUDGET IS KEPT per provider; set max_budget on keys, teams or litellm_settings",
-	} {
-		if r := s.ref(name); !r.isNull() && (r.kind != kindBool || r.flag) {
-			l.warn(r.value, r.path, "%s", why)
-		}
-	}
+	c.ProviderBudgets = l.providerBudgets(s.ref("provider_budget_config"))
 	// A call that finds every slot taken is answered at once and never tried again, which is what this asks for.
 	s.accept("disable_retry_on_max_parallel_request_limit_error")
+}
+
+// providerBudgets reads what each provider may cost.
+func (l *loader) providerBudgets(r ref) map[string]ProviderBudget {
+	s := l.section(r, may)
+	if s.v == nil {
+		return nil
+	}
+	out := map[string]ProviderBudget{}
+	for _, name := range s.v.names {
+		of := l.section(s.ref(name), may)
+		if of.v == nil {
+			continue
+		}
+		limit := l.money(either(of.ref("budget_limit"), of.ref("max_budget")), may)
+		b := ProviderBudget{Period: l.duration(either(of.ref("time_period"), of.ref("budget_duration")))}
+		of.done()
+		if limit == nil {
+			l.warn(of.v, of.path, "names no budget_limit: NO BUDGET IS KEPT for this provider")
+			continue
+		}
+		b.Limit = max(1, *limit) // LiteLLM's documents show a limit below what is counted here
+		out[name] = b
+		if !models.KnownProvider(name) {
+			l.warn(of.v, of.path, "no deployment can be of this provider")
+		}
+	}
+	return out
 }
 
 // affinity reads a list of checks before a call; more takes those that only one such list knows.
@@ -89,7 +113,7 @@ func (l *loader) affinity(r ref, more func(name string) bool) (a Affinity) {
 			a.Key = true
 		case name == "session_affinity":
 			a.Session = true
-		case name == "responses_api_deployment_check", name == "forward_client_headers_by_model_group": // done without being asked
+		case name == "responses_api_deployment_check", name == "forward_client_headers_by_model_group", name == "router_budget_limiting": // done without being asked
 		case !more(name):
 			l.warn(r.value, r.path, "%s has no effect in Gatehouse", name)
 		}

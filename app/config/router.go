@@ -1,6 +1,11 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"gatehouse/models"
+	"gatehouse/models/duration"
+)
 
 // Router is the block router_settings; its values beat the same names in litellm_settings.
 type Router struct {
@@ -30,11 +35,13 @@ type Router struct {
 	GroupAffinity map[string]Affinity // model_group_affinity_config
 	AffinityTTL   time.Duration       // deployment_affinity_ttl_seconds
 
-	PreCallChecks      bool
-	TagFiltering       bool
-	TagsMatchAll       bool // tag_filtering_match_any: false
-	HealthRouting      bool // enable_health_check_routing: what fails its check gets no calls
-	HealthNoTransient  bool // health_check_ignore_transient_errors: 429 and 408 are no failure
+	PreCallChecks     bool
+	TagFiltering      bool
+	TagsMatchAll      bool                      // tag_filtering_match_any: false
+	HealthRouting     bool                      // enable_health_check_routing: what fails its check gets no calls
+	HealthNoTransient bool                      // health_check_ignore_transient_errors: 429 and 408 are no failure
+	ProviderBudgets   map[string]ProviderBudget // provider_budget_config
+
 	EnforceRateLimits  bool // enforce_model_rate_limits
 	DefaultMaxParallel *int64
 	MaxStream          time.Duration // LITELLM_MAX_STREAMING_DURATION_SECONDS; 0 = no limit
@@ -44,6 +51,12 @@ type Router struct {
 type Affinity struct {
 	Key     bool // deployment_affinity
 	Session bool // session_affinity
+}
+
+// ProviderBudget is what all calls to one provider may cost in a period.
+type ProviderBudget struct {
+	Limit  models.Nano
+	Period duration.Duration
 }
 
 // Alias is one entry of model_group_alias; a hidden one is not listed.

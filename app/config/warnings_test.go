@@ -20,7 +20,7 @@ func TestWarnings(t *testing.T) {
 		{"unknown key in litellm_settings", "litellm_settings:\n  max_budgt: 1\n", "2:litellm_settings.max_budgt", "did you mean max_budget?"},
 		{"unknown key in general_settings", "general_settings:\n  masterkey: sk-aaaaaaaaaaaaaaaaaaaa\n", "2:general_settings.masterkey", "did you mean master_key?"},
 		{"unknown key in router_settings", "router_settings:\n  num_retrys: 1\n", "2:router_settings.num_retrys", "did you mean num_retries?"},
-		{"budgets of providers", "router_settings:\n  provider_budget_config: {openai: {budget_limit: 1}}\n", "2:router_settings.provider_budget_config", "NO BUDGET IS KEPT"},
+		{"budgets of providers", "router_settings:\n  provider_budget_config: {openai: {time_period: 1d}}\n", "2:router_settings.provider_budget_config.openai", "NO BUDGET IS KEPT"},
 		{"affinity", "router_settings:\n  model_group_affinity_config: {m: [session_affinity, prompt_caching]}\n", "2:router_settings.model_group_affinity_config.m", "prompt_caching has no effect"},
 		{"checks before a call", "router_settings:\n  optional_pre_call_checks: [enforce_model_rate_limits, deployment_affinity, prompt_caching]\n", "2:router_settings.optional_pre_call_checks", "prompt_caching has no effect"},
 		{"unknown key in gatehouse", "gatehouse:\n  budget_mod: exact\n", "2:gatehouse.budget_mod", "did you mean budget_mode?"},

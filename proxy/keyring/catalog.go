@@ -24,6 +24,7 @@ type Catalog struct {
 	aliases map[string]Alias
 	names   []string
 	groups  []string
+	capped  bool
 }
 
 // nameIndex finds deployments by public name.
@@ -65,6 +66,7 @@ func NewCatalog(deployments []*models.Deployment, groups map[string][]string, al
 			continue
 		}
 		c.byID[d.ID] = d
+		c.capped = c.capped || d.Params["max_budget"] != nil
 		c.groups = append(c.groups, d.AccessGroups...)
 		if d.TeamID == "" {
 			c.shared.add(d.ModelName, d)
@@ -182,6 +184,9 @@ func (c *Catalog) Aliases() map[string]Alias { return c.aliases }
 
 // ByID finds a deployment that serves.
 func (c *Catalog) ByID(id string) *models.Deployment { return c.byID[id] }
+
+// Capped says whether any deployment that serves has a budget of its own.
+func (c *Catalog) Capped() bool { return c.capped }
 
 // Deployments are all of them, disabled ones too, by name and id. Shared: read only.
 func (c *Catalog) Deployments() []*models.Deployment { return c.all }
