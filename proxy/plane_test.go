@@ -335,3 +335,102 @@ func TestModelList(t *testing.T) {
 		t.Errorf("without a key: %d", got.status)
 	}
 }
+
+// Providers with a counter of their own wire are asked, whatever wire the client speaks.
+func TestCountTokensElsewhere(t *testing.T) {
+	t.Parallel()
+	vertex := map[string]any{"vertex_project": "p", "vertex_location": "us-east5"}
+	make := func(name, prefix, model string, params map[string]any) models.Deployment {
+		d := deployment(name, prefix, model)
+		if d.APIBase = "${PROVIDER}"; params != nil {
+			d.Params = params
+		}
+		if prefix == "bedrock" {
+			signed(&d)
+		}
+		return d
+	}
+	r := newRig(t, setup{deployments: []models.Deployment{
+		make("claude", "anthropic", "claude-real", nil), make("gemini", "gemini", "gemini-2.5-flash", nil), make("vertex", "vertex_ai", "gemini-2.5-pro", vertex),
+		make("vertex-claude", "vertex_ai", "claude-sonnet-4-5", vertex), make("nova", "bedrock", "amazon.nova-lite-v1:0", nil),
+		make("bedrock-claude", "bedrock", "anthropic.claude-sonnet-4-5-v1:0", nil),
+	}})
+	messages := `"system":"Be brief.","messages":[{"role":"user","content":"hi"}],"tools":[{"name":"f","input_schema":{"type":"object"}}]`
+	for name, tt := range map[string]struct {
+		path, body, answer string // of the client, and of the provider
+		sentTo             string
+		sent               []string
+		want               string
+	}{
+		"Gemini": {
+			"/v1/messages/count_tokens", `{"model":"gemini",` + messages + `}`, `{"totalTokens":31}`,
+			"/v1beta/models/gemini-2.5-flash:countTokens",
+			[]string{`{"generateContentRequest":{"contents":[`, `"model":"models/gemini-2.5-flash"`, `"Be brief."`, `"functionDeclarations"`},
+			`{"input_tokens":31}`,
+		},
+		"Vertex": {
+			"/v1/messages/count_tokens", `{"model":"vertex",` + messages + `}`, `{"totalTokens":32}`,
+			"/v1/projects/p/locations/us-east5/publishers/google/models/gemini-2.5-pro:countTokens",
+			[]string{`{"contents":[`, `"systemInstruction"`, `"tools"`},
+			`{"input_tokens":32}`,
+		},
+		"Claude at Vertex": {
+			"/v1/messages/count_tokens", `{"model":"vertex-claude",` + messages + `}`, `{"input_tokens":33}`,
+			"/v1/projects/p/locations/us-east5/publishers/anthropic/models/count-tokens:rawPredict",
+			[]string{`"model":"claude-sonnet-4-5"`, `"system":"Be brief."`},
+			`{"input_tokens":33}`,
+		},
+		"Bedrock": {
+			"/v1/messages/count_tokens", `{"model":"nova",` + messages + `}`, `{"inputTokens":34}`,
+			"/model/amazon.nova-lite-v1:0/count-tokens",
+			[]string{`{"input":{"converse":{"messages":[`, `"toolConfig"`},
+			`{"input_tokens":34}`,
+		},
+		"Claude at Bedrock": {
+			"/v1/messages/count_tokens", `{"model":"bedrock-claude",` + messages + `}`, `{"inputTokens":35}`,
+			"/model/anthropic.claude-sonnet-4-5-v1:0/count-tokens",
+			[]string{`{"input":{"invokeModel":{"body":"`},
+			`{"input_tokens":35}`,
+		},
+		"Anthropic, for Gemini's client": {
+			"/v1beta/models/claude:countTokens", `{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}`, `{"input_tokens":36}`,
+			"/v1/messages/count_tokens",
+			[]string{`{"model":"claude-real","messages":[{"role":"user"`},
+			`{"totalTokens":36}`,
+		},
+		"Anthropic, for the Responses API": {
+			"/v1/responses/input_tokens", `{"model":"claude","input":"hi"}`, `{"input_tokens":37}`,
+			"/v1/messages/count_tokens",
+			[]string{`{"model":"claude-real","messages":[{"role":"user"`},
+			`{"object":"response.input_tokens","input_tokens":37}`,
+		},
+		"Gemini, for its own client": {
+			"/v1beta/models/gemini:countTokens", `{"generateContentRequest":{"contents":[{"role":"user","parts":[{"text":"hi"}]}],"systemInstruction":{"parts":[{"text":"S"}]}}}`, `{"totalTokens":38}`,
+			"/v1beta/models/gemini-2.5-flash:countTokens",
+			[]string{`{"generateContentRequest":{"contents":[`, `"S"`},
+			`{"totalTokens":38}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r.provider.Reset()
+			r.provider.Always(testkit.Reply{Body: tt.answer, Header: map[string]string{"Content-Type": "application/json"}})
+			got := r.send("POST", tt.path, plainKey, tt.body)
+			sent := r.provider.Last(t)
+			if got.status != 200 || got.body != tt.want || sent.Path != tt.sentTo {
+				t.Errorf("%d %s, sent to %s: %s", got.status, got.body, sent.Path, sent.Body)
+			}
+			for _, part := range tt.sent {
+				if !strings.Contains(string(sent.Body), part) {
+					t.Errorf("%s is not in %s", part, sent.Body)
+				}
+			}
+			if strings.Contains(string(sent.Body), "max_tokens") {
+				t.Errorf("sent %s", sent.Body)
+			}
+			r.provider.Always(testkit.ErrorReply(500, "", "", "x"))
+			if got := r.send("POST", tt.path, plainKey, tt.body); got.status != 200 || strings.Contains(got.body, "undefined") {
+				t.Errorf("a provider that fails: %d %s", got.status, got.body)
+			}
+		})
+	}
+}

@@ -90,6 +90,12 @@ type Provider interface {
 	Edit(t *Target, body *wire.Request, e *Edits) error
 }
 
+// Counter is a provider that counts tokens for calls of its own wire; CountTokens is an operation of its paths.
+type Counter interface {
+	// Count makes the body that asks for the count of a call, out of the body of that call.
+	Count(t *Target, c PathOf, body []byte) []byte
+}
+
 // PathOf is what a path may depend on.
 type PathOf struct {
 	Op     Op

@@ -96,3 +96,12 @@ func Compact(raw []byte) []byte {
 	}
 	return out
 }
+
+// Only is an object with the named members alone, as they are; an empty one when raw is no object.
+func Only(raw []byte, names ...string) []byte {
+	var b Builder
+	for _, name := range names {
+		b.Raw(name, Lookup(raw, name))
+	}
+	return b.Bytes()
+}

@@ -72,6 +72,16 @@ func (Provider) Path(_ *provider.Target, dst []byte, c provider.PathOf) ([]byte,
 	}
 }
 
+// Count leaves of a call what its count depends on: the API refuses the rest.
+func (Provider) Count(_ *provider.Target, _ provider.PathOf, body []byte) []byte {
+	return Counted(body)
+}
+
+// Counted is a Messages body as the API that counts takes it (Anthropic API, token counting, 2026-10).
+func Counted(body []byte) []byte {
+	return wire.Only(body, "model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "mcp_servers", "context_management")
+}
+
 // Edit has nothing to change: what a client writes in Anthropic's wire passes.
 func (Provider) Edit(*provider.Target, *wire.Request, *provider.Edits) error { return nil }
 

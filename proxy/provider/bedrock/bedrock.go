@@ -3,6 +3,7 @@
 package bedrock
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/url"
@@ -123,6 +124,8 @@ func (Provider) Path(_ *provider.Target, dst []byte, c provider.PathOf) ([]byte,
 		}
 	case provider.Embed:
 		action = "invoke"
+	case provider.CountTokens:
+		action = "count-tokens"
 	default:
 		return dst, provider.ErrNoSuchOp
 	}
@@ -130,6 +133,25 @@ func (Provider) Path(_ *provider.Target, dst []byte, c provider.PathOf) ([]byte,
 	dst = append(dst, strings.ReplaceAll(url.PathEscape(id), ":", "%3A")...)
 	dst = append(dst, '/')
 	return append(dst, action...), nil
+}
+
+// Count makes the body of CountTokens, which takes a call of Converse or the bytes of one of InvokeModel (Amazon Bedrock
+// Runtime API, CountTokens, 2025-08).
+func (Provider) Count(_ *provider.Target, c provider.PathOf, body []byte) []byte {
+	var inner, input, out wire.Builder
+	if c.Op == provider.Messages {
+		var o wire.Object
+		if o.Parse(body) == nil && !o.Has("max_tokens") {
+			o.Add("max_tokens", []byte("1")) // a call that is to be counted names none, and the model wants one
+			body = o.Append(nil)
+		}
+		inner.Text("body", base64.StdEncoding.EncodeToString(body))
+		input.Raw("invokeModel", inner.Bytes())
+	} else {
+		input.Raw("converse", wire.Only(body, "messages", "system", "toolConfig", "additionalModelRequestFields"))
+	}
+	out.Raw("input", input.Bytes())
+	return out.Bytes()
 }
 
 // Edit makes a Messages body the one that InvokeModel takes; Converse bodies are made for it already.

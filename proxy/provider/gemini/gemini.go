@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/models"
 	"gatehouse/proxy/provider"
+	"gatehouse/proxy/provider/anthropic"
 	"gatehouse/proxy/wire"
 )
 
@@ -130,6 +131,8 @@ func (p Provider) Path(t *provider.Target, dst []byte, c provider.PathOf) ([]byt
 		if action = "rawPredict"; c.Stream {
 			action = "streamRawPredict"
 		}
+	case k == claude && c.Op == provider.CountTokens:
+		return append(p.place(t, dst), "/publishers/anthropic/models/count-tokens:rawPredict"...), nil
 	case k == open && (c.Op == provider.Chat || c.Op == provider.Completion):
 		dst = p.place(t, dst)
 		if c.Op == provider.Completion {
@@ -142,6 +145,8 @@ func (p Provider) Path(t *provider.Target, dst []byte, c provider.PathOf) ([]byt
 		action = "generateContent"
 	case c.Op == provider.StreamGenerate:
 		action = "streamGenerateContent?alt=sse"
+	case c.Op == provider.CountTokens:
+		action = "countTokens"
 	case c.Op == provider.Embed && p.vertex:
 		action = "predict"
 	case c.Op == provider.Embed:
@@ -173,6 +178,27 @@ func (Provider) place(t *provider.Target, dst []byte) []byte {
 	dst = append(dst, project...)
 	dst = append(dst, "/locations/"...)
 	return append(dst, location...)
+}
+
+// Count makes the body of countTokens. At Vertex the model of a Claude stands in the body, as the path has none.
+func (p Provider) Count(_ *provider.Target, c provider.PathOf, body []byte) []byte {
+	switch {
+	case c.Op == provider.Messages:
+		var o wire.Object
+		if o.Parse(anthropic.Counted(body)) == nil {
+			o.Set("model", wire.AppendString(nil, c.Model))
+		}
+		return o.Append(nil)
+	case p.vertex:
+		return wire.Only(body, "contents", "systemInstruction", "tools")
+	}
+	var o wire.Object
+	if o.Parse(body) == nil {
+		o.Set("model", wire.AppendString(nil, "models/"+strings.TrimPrefix(c.Model, "models/")))
+	}
+	var out wire.Builder
+	out.Raw("generateContentRequest", o.Append(nil))
+	return out.Bytes()
 }
 
 // Edit makes a Messages body the one that Vertex takes; bodies of Google's own wire are made for it already.
