@@ -94,7 +94,7 @@ func (r *Redis) RunBeats(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			r.leave()
+			r.leave(context.WithoutCancel(ctx))
 			return ctx.Err()
 		case <-tick.C:
 			r.Beat(ctx)
@@ -103,9 +103,9 @@ func (r *Redis) RunBeats(ctx context.Context) error {
 }
 
 // leave tells the others that this replica has ended.
-func (r *Redis) leave() {
+func (r *Redis) leave(ctx context.Context) {
 	if at := r.clock.at(r.o.Now()); at > 0 && !r.later.owing() && !r.breaker.Open() {
 		// Without an answer the others wait for the database to say so.
-		_ = r.beat(context.Background(), at+goodbye.Milliseconds())
+		_ = r.beat(ctx, at+goodbye.Milliseconds())
 	}
 }
