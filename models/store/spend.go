@@ -207,8 +207,16 @@ func (s *Store) insertCalls(db *gorm.DB, calls []*models.Spend) ([]*models.Spend
 	return fresh, err
 }
 
-// notIn is the calls whose ids a table does not have.
+// notIn is the calls, in order of id, whose ids a table does not have.
 func (s *Store) notIn(db *gorm.DB, table string, calls []*models.Spend) ([]*models.Spend, error) {
+	if !s.postgres {
+		// Ids grow with time, so a table that is written no more is told by having none as late. PostgreSQL may order them otherwise.
+		var late string
+		err := db.Raw("SELECT id FROM "+table+" WHERE id >= ? ORDER BY id LIMIT 1", calls[0].Row.ID).Find(&late).Error
+		if err != nil || late == "" {
+			return calls, err
+		}
+	}
 	ids := make([]string, len(calls))
 	for i := range calls {
 		ids[i] = calls[i].Row.ID

@@ -84,15 +84,45 @@ func TestWriteSpendBooksEachCallOnce(t *testing.T) {
 // The switch may be turned between a call and its replay.
 func TestAReplayAcrossTheSwitchOfSpendLogs(t *testing.T) {
 	t.Parallel()
-	dsn := testkit.Postgres(t, migrated)
-	clock := testkit.NewClock()
-	for i, off := range []bool{false, true, false, true} {
-		s := open(t, dsn, store.Options{Now: clock.Now, DisableSpendLogs: off})
-		must(t, s.WriteSpend(t.Context(), []models.Spend{
-			call("first", "k", "u", "t", 10, clock.Now()), call(fmt.Sprintf("of-%d", i/2), "k", "u", "t", 1, clock.Now()),
-		}))
-		same(t, "proxy", counter(t, s, models.ScopeProxy).Spent, models.Nano(10+1+i/2))
+	for name, dsn := range map[string]string{"sqlite": "sqlite:" + t.TempDir() + "/switch.db", "postgres": testkit.Postgres(t, migrated)} {
+		t.Run(name, func(t *testing.T) {
+			clock := testkit.NewClock()
+			for i, off := range []bool{false, true, false, true} {
+				s := open(t, dsn, store.Options{Now: clock.Now, DisableSpendLogs: off})
+				must(t, s.WriteSpend(t.Context(), []models.Spend{
+					call("first", "k", "u", "t", 10, clock.Now()), call(fmt.Sprintf("of-%d", i/2), "k", "u", "t", 1, clock.Now()),
+				}))
+				same(t, "proxy", counter(t, s, models.ScopeProxy).Spent, models.Nano(10+1+i/2))
+				must(t, s.Close())
+			}
+		})
 	}
+}
+
+// What the calls of a batch share is written once (SQLite): each row has what is its own all the same.
+func TestTheRowsOfABatchKeepWhatIsTheirs(t *testing.T) {
+	on(t, func(t *testing.T, s *store.Store, clock *testkit.Clock) {
+		for _, batch := range []string{"first", "second"} { // the second shares other values
+			var calls []models.Spend
+			for i := range 40 {
+				c := call(fmt.Sprintf("%s-%02d", batch, i), "key-of-"+batch, "u", "t", models.Nano(i), clock.Now())
+				c.Row.CacheHit, c.Row.SessionID = i%2 == 0, batch
+				if i == 3 {
+					c.Row.FirstByteAt, c.Row.Tags, c.Row.Metadata = nil, nil, nil
+				}
+				calls = append(calls, c)
+			}
+			must(t, s.WriteSpend(t.Context(), calls))
+			for i := range calls {
+				r := &calls[i].Row
+				back := got(s.SpendRecord(t.Context(), everything, r.ID))(t)
+				if len(r.Metadata) == 0 {
+					r.Metadata = models.JSON("{}")
+				}
+				same(t, r.ID, fmt.Sprintf("%+v %v", withoutPointers(*back), back.FirstByteAt), fmt.Sprintf("%+v %v", withoutPointers(*r), r.FirstByteAt))
+			}
+		}
+	})
 }
 
 func TestTheRowComesBackAsItWasWritten(t *testing.T) {
