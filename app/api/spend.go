@@ -263,7 +263,6 @@ func (h *Handlers) addWords(c *fiber.Ctx, row *spendRow) error {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(words.Request, &fields) != nil { // nothing, or one that was cut
 		row.Messages = wordsJSON(words.Request)
-		return nil
 	}
 	for _, name := range [...]string{"messages", "input", "prompt", "contents"} {
 		if raw := fields[name]; len(raw) > 0 {
