@@ -82,7 +82,7 @@ func (p *process) planeConfig(c *config.Config) proxy.Config {
 		MaxStale: c.Gatehouse.SnapshotMaxStale, AlwaysUsage: c.LiteLLM.AlwaysIncludeUsage, AllowMock: c.Gatehouse.AllowMock,
 		BlockUnpriced: c.Gatehouse.BlockUnpriced, DropParams: c.LiteLLM.DropParams, EnforceUser: c.General.EnforceUserParam,
 		RejectTags: c.General.RejectClientTags, ForwardHeaders: c.General.ForwardHeaders, ForwardOrg: c.General.ForwardOpenAIOrg,
-		NoEndUsers: c.LiteLLM.NoEndUserTracking, KeepPrompts: c.General.StorePrompts && !c.Log.HideMessages, CompletionModel: c.General.CompletionModel, EmbeddingModel: c.General.EmbeddingModel,
+		NoEndUsers: c.LiteLLM.NoEndUserTracking, KeepPrompts: c.General.StorePrompts && !c.Log.HideMessages && !c.General.NoSpendLogs, CompletionModel: c.General.CompletionModel, EmbeddingModel: c.General.EmbeddingModel,
 		ImageModel: c.General.ImageModel, ModerationModel: c.General.ModerationModel,
 		UserHeader: c.General.UserHeaderName, UseForwardedFor: c.General.UseXForwardedFor, TrustedProxies: c.Server.TrustedProxies,
 		AllowedIPs: c.General.AllowedIPs, AllowedRoutes: c.General.AllowedRoutes, AdminOnlyRoutes: c.General.AdminOnlyRoutes, Caps: capsOf(c), MinOutput: int64(c.Gatehouse.MinOutput), Adjust: adjust, EgressAllow: c.Gatehouse.EgressAllow,

@@ -56,7 +56,12 @@ func (c *call) say(e *ending) {
 func (c *call) promptOf() []byte {
 	out := []byte{'{'}
 	for _, name := range promptFields {
-		raw := wire.Lookup(c.s.body, name)
+		var raw []byte
+		if c.op == provider.PassThrough { // such a body is not taken apart
+			raw = wire.Lookup(c.s.body, name)
+		} else if i := c.s.req.Find(name); i >= 0 {
+			raw = c.s.req.Raw(i)
+		}
 		if len(raw) == 0 {
 			continue
 		}
