@@ -95,6 +95,10 @@ func TestNothingOfABodyBecomesARequest(t *testing.T) {
 		"a chunked body read":    {"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n" + second, 2, false},
 		"two lengths":            {"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 34\r\n\r\n" + second, 1, true},
 		"two hosts":              {"GET /x HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n" + second, 1, true},
+		"no host":                {"GET /x HTTP/1.1\r\nX-A: b\r\n\r\n" + second, 1, true},
+		"no host, of old":        {"GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + second, 2, false},
+		"a line of two for some": {"GET /x HTTP/1.1\r\nHost: x\r\nX-A: b\rContent-Length: 34\r\n\r\n" + second, 1, true},
+		"a header with NUL":      {"GET /x HTTP/1.1\r\nHost: x\r\nX-A: b\x00c\r\n\r\n" + second, 1, true},
 		"a length and an chunks": {"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + second, 1, true},
 	} {
 		t.Run(name, func(t *testing.T) {

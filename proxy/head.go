@@ -217,7 +217,7 @@ func canonical(name string) string {
 }
 
 // CheckHead refuses requests that two servers could read differently: fasthttp takes the last of two Content-Lengths,
-// both framings in one request, and two Hosts (reliability.md §8.3). The connection must be closed after a refusal.
+// both framings in one request, two Hosts or none, and lines that others end at a bare CR (reliability.md §8.3). The connection must be closed after a refusal.
 func CheckHead(h *fasthttp.RequestHeader) error {
 	var lengths, encodings, hosts, auths, fields int
 	for raw := h.RawHeaders(); len(raw) > 0; {
@@ -232,6 +232,9 @@ func CheckHead(h *fasthttp.RequestHeader) error {
 		}
 		if fields++; fields > maxFields {
 			return errors.New("the request has too many header fields")
+		}
+		if end := bytes.IndexByte(line, '\r'); end >= 0 && end < len(line)-1 || bytes.IndexByte(line, 0) >= 0 {
+			return errors.New("a header line holds a control character")
 		}
 		switch line[0] | 0x20 {
 		case 'c', 't', 'h', 'a':
@@ -263,6 +266,8 @@ func CheckHead(h *fasthttp.RequestHeader) error {
 		return errors.New("the request gives its length in two ways")
 	case hosts > 1:
 		return errors.New("the request names two hosts")
+	case hosts == 0 && h.IsHTTP11() && len(h.Host()) == 0:
+		return errors.New("the request names no host")
 	case auths > 1:
 		return errors.New("the request carries two Authorization headers")
 	}

@@ -240,6 +240,9 @@ func TestTwoWaysToReadARequest(t *testing.T) {
 		"other encoding":     "Host: a\r\nTransfer-Encoding: gzip, chunked\r\n",
 		"two hosts":          "Host: a\r\nHost: b\r\nContent-Length: 2\r\n",
 		"two keys":           "Host: a\r\nAuthorization: Bearer " + plainKey + "\r\nAuthorization: Bearer x\r\nContent-Length: 2\r\n",
+		"no host":            "Content-Length: 2\r\n",
+		"a line for some":    "Host: a\r\nX-A: b\rContent-Length: 9\r\nContent-Length: 2\r\n",
+		"NUL":                "Host: a\r\nUser-Agent: b\x00c\r\nContent-Length: 2\r\n",
 		"folded line":        "Host: a\r\nX-A: b\r\n c\r\nContent-Length: 2\r\n",
 		"too many fields":    "Host: a\r\n" + strings.Repeat("X-A: b\r\n", 120) + "Content-Length: 2\r\n",
 	}
