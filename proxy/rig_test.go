@@ -75,6 +75,7 @@ func (b *book) Admit(a spend.AdmitRecord) error {
 func (b *book) Settle(r spend.Record) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	r.Charges = slices.Clone(r.Charges) // the call's own memory
 	b.settled = append(b.settled, r)
 	close(b.changed)
 	b.changed = make(chan struct{})
