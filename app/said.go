@@ -44,8 +44,12 @@ func (k *wordsKeeper) take(s proxy.Said) {
 		k.lost.Add(1)
 		return
 	}
+	body := models.SpendBody{ID: s.CallID, StartedAt: models.At(s.Start), Request: models.JSON(s.Request), Answer: models.JSON(s.Answer)}
+	if s.OptedOut {
+		body.Missing = models.WordsOptedOut
+	}
 	select {
-	case k.queue <- models.SpendBody{ID: s.CallID, StartedAt: models.At(s.Start), Request: models.JSON(s.Request), Answer: models.JSON(s.Answer)}:
+	case k.queue <- body:
 	default:
 		k.held.Add(-size)
 		k.lost.Add(1)

@@ -73,7 +73,14 @@ type SpendBody struct {
 	StartedAt Time
 	Request   JSON
 	Answer    JSON
+	Missing   string // why there is neither: WordsOptedOut; "" where there is something
 }
+
+// WordsOptedOut is SpendBody.Missing where the caller said no-log.
+const WordsOptedOut = "opted_out"
+
+// SaidMost is how much of a request and of an answer is kept, in bytes: of a larger one the beginning.
+const SaidMost = 256 << 10
 
 // DailySpend is the aggregate that usage pages read. Day is YYYY-MM-DD in the reporting zone.
 type DailySpend struct {

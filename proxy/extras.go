@@ -29,6 +29,8 @@ type extras struct {
 	fallbacks, contextFallbacks, policyFallbacks []route.Fallback
 	noFallbacks                                  bool
 
+	noWords bool // the caller's no-log: nothing of what is said is kept
+
 	dropParams bool
 	drop       []string
 	allowed    []string
@@ -249,6 +251,9 @@ func (c *call) readRouting() *failure {
 	}
 	var err error
 	if c.noFallbacks, err = req.Flag(wire.DisableFallbacks); err != nil {
+		return refusedByBody(err)
+	}
+	if c.noWords, err = req.Flag(wire.NoLog); err != nil {
 		return refusedByBody(err)
 	}
 	if c.dropParams, err = req.Flag(wire.DropParams); err != nil {

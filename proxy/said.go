@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"gatehouse/models"
 	"gatehouse/proxy/cache"
 	"gatehouse/proxy/provider"
 	"gatehouse/proxy/stream"
@@ -18,10 +19,12 @@ type Said struct {
 	Start   time.Time
 	Request []byte // an object of the fields that hold the prompt: no credential of the caller stands in them
 	Answer  []byte
+	// OptedOut: the caller said no-log, and there is neither.
+	OptedOut bool
 }
 
 // maxSaid is how much of a request and of an answer is kept, in bytes.
-const maxSaid = 256 << 10
+const maxSaid = models.SaidMost
 
 // promptFields are the fields of all wires that hold what the model is told. Anything else of a request stays out: callers
 // may send credentials there.
@@ -31,11 +34,14 @@ var promptFields = [...]string{
 	"messages", "prompt", "input", "contents", "system", "instructions", "systemInstruction", "system_instruction", "tools", "query", "documents",
 }
 
-func (c *call) keepsWords() bool { return c.p.Said != nil && c.cfg.KeepPrompts }
+func (c *call) keepsWords() bool { return c.p.Said != nil && c.cfg.KeepPrompts && !c.noWords }
 
 // say hands over what was asked and answered, once the call is settled.
 func (c *call) say(e *ending) {
 	if !c.keepsWords() {
+		if c.noWords && c.p.Said != nil && c.cfg.KeepPrompts {
+			c.p.Said(Said{CallID: c.id, Start: c.start, OptedOut: true})
+		}
 		return
 	}
 	answer := e.answer

@@ -33,7 +33,7 @@ func logDetail(c i18n.Locale) logs.Detail {
 		ID: "01JD8Z5T7MQK3", Back: "/ui/logs", Status: "429", At: c.Minute(ago(9 * time.Minute)), Error: "Rate limit exceeded.",
 		Facts:    []ui.Fact{{Term: l.Model(), Text: "claude-sonnet-4-5", Mono: true}, {Term: l.APIKey(), Text: "checkout-assistant", Href: "/ui/keys/2"}, {Term: l.Cost(), Text: "$0.0083"}},
 		Timeline: []logs.Moment{{Label: l.StepQueue(), At: "+2 ms", Share: 1}, {Label: l.StepRetry("azure-eu"), At: "+140 ms", Start: 5, Share: 20, Bad: true}, {Label: l.StepFirstToken(), At: "+420 ms", Start: 25, Share: 30}, {Label: l.StepEnd(), At: "+1.4 s", Start: 55, Share: 45}},
-		Body:     &logs.Body{Request: "{\n  \"model\": \"claude-sonnet-4-5\"\n}", Answer: "{\n  \"id\": \"1\"\n}", Headers: []ui.Fact{{Term: "user-agent", Text: "openai-python/2.1"}}, Missing: l.NoBodyTooBig("64 KB"), Curl: "curl https://llm.acme.dev/v1/chat/completions -d '{}'"},
+		Body:     &logs.Body{Request: "{\n  \"model\": \"claude-sonnet-4-5\"\n}", Answer: "{\n  \"id\": \"1\"\n}", Headers: []ui.Fact{{Term: "user-agent", Text: "openai-python/2.1"}}, Cut: l.BodyCut("256 KB"), Curl: "curl https://llm.acme.dev/v1/chat/completions -d '{}'"},
 	}
 }
 

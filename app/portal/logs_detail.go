@@ -132,9 +132,14 @@ func (h *Handlers) logBody(c *fiber.Ctx) error {
 		return err
 	}
 	body.Request, body.Answer = indent(words.Request), indent(words.Answer)
+	if max(len(words.Request), len(words.Answer)) >= models.SaidMost {
+		body.Cut = l.BodyCut(l.Number(models.SaidMost>>10) + " KB")
+	}
 	switch {
 	case body.Request != "" || body.Answer != "":
 		body.Missing, body.Curl = "", curlOf(h.opt.APIBase(c), &r.SpendRow, words.Request)
+	case words.Missing == models.WordsOptedOut:
+		body.Missing = l.NoBodyOptOut()
 	case r.Status == statusFailure:
 		body.Missing = l.NoBodyFailed()
 	case h.opt.Policy().General.StorePrompts:

@@ -179,6 +179,12 @@ func TestLogs(t *testing.T) {
 	}
 	has(t, b.part("/ui/logs/01FAIL/body").page(200), "There is no answer: the request failed before one.")
 	has(t, b.get("/ui/logs/01CALLA/body").page(200), "Request and answer were not kept: storage is off.")
+	long := models.JSON(`"` + strings.Repeat("x", models.SaidMost) + `…"`)
+	if err := r.store.WriteSpendBodies(t.Context(), []models.SpendBody{{ID: "01CALLA", Missing: models.WordsOptedOut}, {ID: "01FAIL", Request: long}}); err != nil {
+		t.Fatal(err)
+	}
+	has(t, b.get("/ui/logs/01CALLA/body").page(200), "the caller opted out.")
+	has(t, b.part("/ui/logs/01FAIL/body").page(200), "over 256 KB only the beginning was kept.")
 	for _, path := range []string{"/ui/logs?log=01SECRET", "/ui/logs/01SECRET/body", "/ui/logs?log=nope"} {
 		if res := b.get(path); res.status != http.StatusNotFound {
 			t.Errorf("%s: %d", path, res.status)

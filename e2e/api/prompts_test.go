@@ -90,3 +90,35 @@ func TestPromptsNotKept(t *testing.T) {
 		})
 	}
 }
+
+// TestNoLogKeepsNothing: a caller's no-log keeps what it said out of the log, and the call in the books; the log says why.
+func TestNoLogKeepsNothing(t *testing.T) {
+	t.Parallel()
+	upstream := testkit.NewProvider(t)
+	s := testkit.Start(t, testkit.Options{Provider: upstream, Config: documentConfig + "  store_prompts_in_spend_logs: true\n"})
+	secret := s.GenerateKey(t, nil).Secret
+	for _, stream := range []string{"false", "true"} {
+		body := `{"model":"demo","stream":` + stream + `,"no-log":true,"messages":[{"role":"user","content":"do not write this down"}]}`
+		if r := s.Do(t, http.MethodPost, "/v1/chat/completions", secret, body); r.Status != http.StatusOK {
+			t.Fatalf("%d %s", r.Status, r.Body)
+		}
+	}
+	if r := s.Do(t, http.MethodPost, "/v1/chat/completions", secret, `{"model":"demo","no-log":"never","messages":[{"role":"user","content":"x"}]}`); r.Status != http.StatusBadRequest {
+		t.Errorf("no-log that is no yes or no: %d", r.Status)
+	}
+	s.Do(t, http.MethodPost, "/v1/chat/completions", secret, `{"model":"demo","messages":[{"role":"user","content":"write this down"}]}`)
+	var kept int
+	eventually(t, "the third call's words are there", func() bool {
+		kept = 0
+		for _, row := range list(t, s, s.MasterKey, "/spend/logs") {
+			words := s.Do(t, http.MethodGet, "/spend/logs/ui/"+text(at(row, "request_id")), s.MasterKey, nil).Body
+			if strings.Contains(string(words), "do not write") {
+				t.Fatalf("it was written down: %s", words)
+			}
+			if strings.Contains(string(words), "write this down") {
+				kept++
+			}
+		}
+		return kept == 1
+	})
+}

@@ -12,9 +12,9 @@ func (s *Store) WriteSpendBodies(ctx context.Context, batch []models.SpendBody) 
 	rows := make([][]any, len(batch))
 	for i := range batch {
 		b := &batch[i]
-		rows[i] = []any{clean(b.ID), b.StartedAt.Micros(), clean(string(b.Request)), clean(string(b.Answer))}
+		rows[i] = []any{clean(b.ID), b.StartedAt.Micros(), clean(string(b.Request)), clean(string(b.Answer)), b.Missing}
 	}
-	in := insert{into: "spend_bodies", columns: "id text, started_at bigint, request text, answer text", ending: "ON CONFLICT (id) DO NOTHING"}
+	in := insert{into: "spend_bodies", columns: "id text, started_at bigint, request text, answer text, missing text", ending: "ON CONFLICT (id) DO NOTHING"}
 	return fail("keep what was said", s.insertRows(s.ledger.WithContext(ctx), in, rows, nil))
 }
 

@@ -166,8 +166,8 @@ func (l Lang) NoBodyOptOut() string {
 	return l.pick("Request and answer were not kept: the caller opted out.", "未保留请求与回答：调用方选择不保留。")
 }
 
-func (l Lang) NoBodyTooBig(size string) string {
-	return l.fill("Request and answer were not kept: they are over %s.", "未保留请求与回答：超过 %s。", size)
+func (l Lang) BodyCut(size string) string {
+	return l.fill("Of a request or an answer over %s only the beginning was kept.", "请求或回答超过 %s，只保留了开头部分。", size)
 }
 
 func (l Lang) NoBodyDeleted(days int64) string {
