@@ -157,9 +157,12 @@ type conn struct {
 	br    *bufio.Reader
 	bw    *bufio.Writer
 	probe probe
-	wrote bool      // something of the request under way has left
-	used  time.Time // when it became idle
-	due   time.Time // its deadline; zero: none that could serve again
+	lead  []byte      // what goes before a large body
+	parts [][]byte    // of a request with a large body
+	left  net.Buffers // of parts, while they are written
+	wrote bool        // something of the request under way has left
+	used  time.Time   // when it became idle
+	due   time.Time   // its deadline; zero: none that could serve again
 }
 
 // deadlineShare is the part of the time that is left by which a deadline may be late: setting one costs, and calls that
@@ -313,6 +316,9 @@ func (cn *conn) exchange(f *Flight, req *Request) (*Response, error) {
 }
 
 func (cn *conn) write(req *Request) error {
+	if tcp, ok := cn.Conn.(*net.TCPConn); ok && len(req.Long) == 0 && req.Size > writeBuffer {
+		return cn.writeWhole(tcp, req)
+	}
 	w := cn.bw
 	w.Reset(cn)
 	cn.wrote = false
@@ -331,6 +337,22 @@ func (cn *conn) write(req *Request) error {
 		}
 	}
 	if err := w.Flush(); err != nil {
+		return fmt.Errorf("send the request: %w", err)
+	}
+	return nil
+}
+
+// writeWhole sends a large body and what goes before it by one system call, if the system takes that much.
+func (cn *conn) writeWhole(tcp *net.TCPConn, req *Request) error {
+	cn.wrote = false
+	cn.lead = append(append(append(cn.lead[:0], req.Head...), req.Extra...), "Content-Length: "...)
+	cn.lead = append(fasthttp.AppendUint(cn.lead, req.Size), "\r\n\r\n"...)
+	cn.parts = append(append(cn.parts[:0], cn.lead), req.Body...)
+	cn.left = cn.parts
+	n, err := cn.left.WriteTo(tcp)
+	cn.wrote, cn.left = n > 0, nil
+	clear(cn.parts)
+	if err != nil {
 		return fmt.Errorf("send the request: %w", err)
 	}
 	return nil

@@ -97,6 +97,42 @@ func TestTransportFailures(t *testing.T) {
 	}
 }
 
+// Bodies of any size and number of parts arrive as they are, one after the other on a connection.
+func TestTransportSendsEveryPart(t *testing.T) {
+	t.Parallel()
+	got := make(chan string, 8)
+	addr := serve(t, func(_ int, c net.Conn, br *bufio.Reader) {
+		for {
+			_, body, err := readRequest(br)
+			if err != nil {
+				return
+			}
+			got <- string(body)
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+		}
+	})
+	c := newClient(t)
+	for _, size := range []int{0, 10, writeBuffer, writeBuffer + 1, 100 << 10, 9 << 20, 10} {
+		whole := strings.Repeat("0123456789", size/10+1)[:size]
+		req := request(c, addr, whole)
+		req.Body = [][]byte{[]byte(whole[:size/3]), nil, []byte(whole[size/3 : size/2]), []byte(whole[size/2:])}
+		resp, err := c.Do(new(Flight), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := resp.Body.ReadAll(nil, 100); err != nil {
+			t.Error(err)
+		}
+		resp.Close()
+		if <-got != whole {
+			t.Errorf("a body of %d bytes arrived changed", size)
+		}
+		if parts := bytes.Join(req.Body, nil); string(parts) != whole {
+			t.Errorf("the request of %d bytes was changed", size)
+		}
+	}
+}
+
 func TestTransportRefusedConnection(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
