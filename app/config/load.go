@@ -66,7 +66,7 @@ func (l *loader) run(root *value) {
 	l.litellm(litellm)
 	l.general(general)
 	l.redis(router)
-	l.router(router, litellm)
+	l.router(router, litellm, general)
 	l.cache(litellm, own)
 	l.gatehouse(own)
 	l.ui(general)

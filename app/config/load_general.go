@@ -51,6 +51,9 @@ func (l *loader) general(s *section) {
 	}
 	c.AdminOnlyRoutes = l.texts(s.ref("admin_only_routes"), may)
 	c.AllowedRoutes = l.texts(s.ref("allowed_routes"), may)
+	if l.boolean(s.ref("always_include_stream_usage"), may, false) { // LiteLLM reads it here, its guides have it in both
+		l.c.LiteLLM.AlwaysIncludeUsage = true
+	}
 	c.BackgroundHealth = l.boolean(s.ref("background_health_checks"), may, false)
 	c.HealthInterval = l.seconds(s.ref("health_check_interval"), may, true, 300*time.Second)
 	c.MaxRequestMB = l.megabytes(s.ref("max_request_size_mb"))

@@ -9,9 +9,10 @@ import (
 )
 
 // router reads router_settings, whose values beat the same names in litellm_settings.
-func (l *loader) router(s, litellm *section) {
+func (l *loader) router(s, litellm, general *section) {
 	c := &l.c.Router
 	both := func(name string) ref { return either(s.ref(name), litellm.ref(name)) }
+	anywhere := func(name string) ref { return either(s.ref(name), general.ref(name)) } // LiteLLM's guides have them in the other block
 	strategy := s.ref("routing_strategy")
 	c.Strategy = l.oneOf(strategy, may, "simple-shuffle", "simple-shuffle", "least-busy", "latency-based-routing", "usage-based-routing",
 		"usage-based-routing-v2", "cost-based-routing")
@@ -24,8 +25,8 @@ func (l *loader) router(s, litellm *section) {
 	c.StreamFirst = l.seconds(s.ref("stream_timeout"), may, true, 0)
 	c.StreamIdle = l.seconds(s.ref("stream_idle_timeout"), may, true, 120*time.Second)
 	c.MaxStream = l.seconds(l.variable("LITELLM_MAX_STREAMING_DURATION_SECONDS"), may, true, 0)
-	c.AllowedFails = l.wholeOr(s.ref("allowed_fails"), may, 0, 3)
-	c.Cooldown = l.seconds(s.ref("cooldown_time"), may, false, 5*time.Second)
+	c.AllowedFails = l.wholeOr(both("allowed_fails"), may, 0, 3)
+	c.Cooldown = l.seconds(both("cooldown_time"), may, false, 5*time.Second)
 	c.NoCooldowns = l.boolean(s.ref("disable_cooldowns"), may, false)
 	c.RetryAfter = l.seconds(s.ref("retry_after"), may, false, 0)
 	c.MaxFallbacks = l.wholeOr(s.ref("max_fallbacks"), may, 0, 5)
@@ -43,14 +44,15 @@ func (l *loader) router(s, litellm *section) {
 	}
 	c.PreCallChecks = l.boolean(s.ref("enable_pre_call_checks"), may, false)
 	c.TagFiltering = l.boolean(s.ref("enable_tag_filtering"), may, false)
-	c.HealthRouting = l.boolean(s.ref("enable_health_check_routing"), may, false)
-	c.HealthNoTransient = l.boolean(s.ref("health_check_ignore_transient_errors"), may, false)
+	c.HealthRouting = l.boolean(anywhere("enable_health_check_routing"), may, false)
+	c.HealthNoTransient = l.boolean(anywhere("health_check_ignore_transient_errors"), may, false)
 	c.TagsMatchAll = !l.boolean(s.ref("tag_filtering_match_any"), may, true)
 	c.EnforceRateLimits = l.boolean(s.ref("enforce_model_rate_limits"), may, false)
 	if c.DefaultMaxParallel = l.whole(s.ref("default_max_parallel_requests"), may, 0); c.DefaultMaxParallel == nil {
 		c.DefaultMaxParallel = l.c.General.MaxParallel
 	}
 	l.preCallChecks(c, s)
+	general.accept("disable_retry_on_max_parallel_request_limit_error") // as in router_settings
 	l.aliases(s.ref("model_group_alias"))
 	l.fallbackTargets(s)
 	s.accept("set_verbose", "debug_level", "cache_responses", "cache_kwargs", "caching_groups", "client_ttl", "redis_db", "polling_interval",

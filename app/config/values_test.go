@@ -261,3 +261,21 @@ func TestSlotsOfDeployments(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherBlocks: what LiteLLM's guides put into another block counts there too; router_settings win.
+func TestOtherBlocks(t *testing.T) {
+	t.Parallel()
+	const others = "litellm_settings: {allowed_fails: 7, cooldown_time: 30}\n" +
+		"general_settings: {enable_health_check_routing: true, health_check_ignore_transient_errors: true, always_include_stream_usage: true, disable_retry_on_max_parallel_request_limit_error: true}\n"
+	for text, want := range map[string][]any{
+		"":     {3, 5 * time.Second, false, false, false},
+		others: {7, 30 * time.Second, true, true, true},
+		others + "router_settings: {allowed_fails: 1, cooldown_time: 2, enable_health_check_routing: false, health_check_ignore_transient_errors: false}\n": {1, 2 * time.Second, false, false, true},
+	} {
+		c, report := load(t, text)
+		equal(t, text, []any{c.Router.AllowedFails, c.Router.Cooldown, c.Router.HealthRouting, c.Router.HealthNoTransient, c.LiteLLM.AlwaysIncludeUsage}, want)
+		if len(report.Warnings)+len(report.Faults) != 0 {
+			t.Errorf("%s: %v %v", text, report.Warnings, report.Faults)
+		}
+	}
+}
