@@ -263,12 +263,21 @@ WHERE c.scope = t.scope AND c.window_start = t.window_start`, args...).Error
 
 // Recall asks the other replicas to give back what they do not need of these scopes.
 func (s *Store) Recall(ctx context.Context, replica string, scopes ...string) error {
-	if !s.postgres || len(scopes) == 0 {
+	return s.tellOfScopes(ctx, "recall", replica, scopes)
+}
+
+// Last tells the other replicas that a call runs here that takes all that is left of these scopes, and more.
+func (s *Store) Last(ctx context.Context, replica string, scopes ...string) error {
+	return s.tellOfScopes(ctx, "last", replica, scopes)
+}
+
+func (s *Store) tellOfScopes(ctx context.Context, what, replica string, scopes []string) error {
+	if !s.postgres {
 		return nil
 	}
 	for _, scope := range scopes {
-		if err := tell(s.bank.WithContext(ctx), "recall "+replica+" "+scope); err != nil {
-			return fail("recall slices", err)
+		if err := tell(s.bank.WithContext(ctx), what+" "+replica+" "+scope); err != nil {
+			return fail("tell the replicas of slices", err)
 		}
 	}
 	return nil
@@ -279,7 +288,7 @@ func tell(db *gorm.DB, news string) error {
 	return db.Exec("SELECT pg_notify('"+budgetChannel+"', ?)", news).Error
 }
 
-// OnBudgetNews registers who is told of news of budgets: "recall REPLICA SCOPE", "set SCOPE" when an operator changed a
+// OnBudgetNews registers who is told of news of budgets: "recall REPLICA SCOPE", "last REPLICA SCOPE", "set SCOPE" when an operator changed a
 // counter, "set" when any may have been. Register before the first Watch. fn must not block.
 func (s *Store) OnBudgetNews(fn func(news string)) {
 	s.bell.on(budgetChannel, fn)

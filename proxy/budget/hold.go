@@ -236,6 +236,9 @@ func (h *Hold) admit(ask *Ask) int {
 		if free <= 0 {
 			return i
 		}
+		if ask.Mode == Firm && free < est && p.account.shared && now.Before(p.account.slice.last) {
+			return i // a crumb: the last call of the window runs elsewhere
+		}
 		if reach := p.account.reach(limit, now); capped < 0 || reach < left {
 			capped, left = i, reach
 		}

@@ -96,6 +96,8 @@ func (b *modelBank) Slice(_ context.Context, replica string, asks []models.Slice
 
 func (b *modelBank) Recall(context.Context, string, ...string) error { return nil }
 
+func (b *modelBank) Last(context.Context, string, ...string) error { return nil }
+
 // book writes a settled call, once.
 func (b *modelBank) book(c *modelCall) {
 	if b.calls[c.id] {

@@ -16,6 +16,8 @@ type Bank interface {
 	Slice(ctx context.Context, replica string, asks []models.SliceAsk) ([]models.SliceGot, models.Time, error)
 	// Recall asks the other replicas to give back what they do not need of these scopes.
 	Recall(ctx context.Context, replica string, scopes ...string) error
+	// Last tells the other replicas that a call runs here that takes all that is left of these scopes, and more.
+	Last(ctx context.Context, replica string, scopes ...string) error
 }
 
 // ErrUnavailable means that a budget may have more but the database cannot be asked: neither "exceeded" nor "allowed".
@@ -27,6 +29,7 @@ const (
 	recallFor  = 100 * time.Millisecond // how long the others have to give back
 	recallStep = 10 * time.Millisecond
 	drainedFor = 100 * time.Millisecond // how long "nothing is left" is believed
+	lastFor    = 250 * time.Millisecond // how long "the last call runs elsewhere" is believed; each recall asks again
 	idleAfter  = 30 * time.Second
 	idleEvery  = 5 * time.Second
 	paceSpan   = time.Minute
@@ -47,6 +50,7 @@ type slice struct {
 	left    models.Nano // what the database could still lend, as it last said
 	recheck bool        // the limit was lowered or a counter set: give back before anything is admitted
 	drained time.Time   // until then nothing is left
+	last    time.Time   // until then the last call runs on another replica
 	used    time.Time   // last settle
 
 	paceFrom time.Time // spent since then, and in the span before
