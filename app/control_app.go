@@ -47,6 +47,8 @@ func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
 		Services: p.services, Version: p.opt.Version, RootPath: cfg.Server.RootPath, Now: p.now, Zone: func() *time.Location { return p.policy.Load().Zone() },
 		Health: p.health, Base: p.publicBase,
 		UISettings:  p.uiSettings,
+
+		ProviderBudgets: p.providerBudgets,
 		Known:       p.knownOf,
 		CountTokens: tokens.CountChat,
 		TryService:  p.testService,

@@ -275,6 +275,7 @@ var roleTable = []roleRow{
 	{"POST /cache/flushall", "", admins},
 	{"GET /cache/redis/info", "", admins},
 	{"GET /health/services", "service=email", admins},
+	{"GET /provider/budgets", "", readers},
 	{"POST /health/test_connection", `{"litellm_params":{"model":"openai/gpt-4o","api_key":"upstream-secret","mock_response":"hello"}}`, admins},
 }
 
@@ -294,4 +295,5 @@ var publicRoutes = map[string]string{
 	"GET /ui/static/*":                   "styles and scripts",
 	"GET /ui":                            "leads to /ui/",
 	"GET /ui/login":                      "leads to /login",
+	"GET /get_image":                     "the logo of the sign-in page",
 }

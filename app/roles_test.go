@@ -70,7 +70,7 @@ var publicPages = map[string]bool{
 	"GET /ui/onboarding": true, "POST /ui/onboarding": true, "POST /ui/preferences": true,
 	"GET /login/code": true, "POST /login/code": true, "GET /login/factor": true, "POST /login/factor": true,
 	"GET /ui/forgot": true, "POST /ui/forgot": true, "GET /ui/reset": true, "POST /ui/reset": true, "GET /ui/reset/done": true,
-	"GET /sso/callback": true, "GET /sso/debug/login": true, "GET /sso/debug/callback": true, "GET /get_image": true,
+	"GET /sso/callback": true, "GET /sso/debug/login": true, "GET /sso/debug/callback": true,
 }
 
 const rolesConfig = `

@@ -100,18 +100,6 @@ func (p *process) planeConfig(c *config.Config) proxy.Config {
 	return out
 }
 
-func providerCaps(c *config.Config) map[string]proxy.SpendCap {
-	out := make(map[string]proxy.SpendCap, len(c.Router.ProviderBudgets))
-	for name, b := range c.Router.ProviderBudgets {
-		limit := proxy.SpendCap{Limit: b.Limit}
-		if !b.Period.IsNever() {
-			limit.Period = b.Period.String()
-		}
-		out[name] = limit
-	}
-	return out
-}
-
 func capOf(p *int64) keyring.Cap {
 	if p == nil {
 		return keyring.Cap{}

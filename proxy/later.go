@@ -39,7 +39,7 @@ const (
 	askFirst = 2 * time.Second
 	askMost  = time.Minute
 	// askLimit is how long one question may take, and laterMost how long a response may: longer than any that is known of.
-	askLimit  = 30 * time.Second
+	askLimit  = 10 * time.Second
 	laterMost = 2 * time.Hour
 	// laterCalls bounds the calls that wait: what comes on top is booked at once, at what it is expected to cost.
 	laterCalls = 1000

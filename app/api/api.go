@@ -34,6 +34,8 @@ type Handlers struct {
 	// TryService sends a test by one way of telling people, "email", "webhook" or "slack". Errors: Invalid for another
 	// word and where nothing is set up, Unavailable with what went wrong.
 	TryService func(ctx context.Context, who access.Actor, service string) (done string, err error)
+	// ProviderBudgets are the budgets of providers, by name.
+	ProviderBudgets func() map[string]ProviderBudget
 	// UISettings is the answer of /sso/get/ui_settings.
 	UISettings func() UISettings
 	// Known is what the price lists know of a deployment's model, by LiteLLM's names; nil = nothing. The caller owns it.

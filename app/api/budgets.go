@@ -6,6 +6,7 @@ import (
 	"gatehouse/app/access"
 	"gatehouse/app/control"
 	"gatehouse/app/web"
+	"gatehouse/models"
 	"gatehouse/models/fault"
 )
 
@@ -32,7 +33,27 @@ func (h *Handlers) budgetOps() []Op {
 			Method: "POST", Path: "/budget/delete", Action: access.BudgetDelete, Tag: "budgets", Doc: "Delete a budget that nothing is linked to.", Detail: true,
 			Example: `{"id":"{budget}"}`,
 		}, h.budgetDelete),
+		op(Op{
+			Method: "GET", Path: "/provider/budgets", Action: access.BudgetRead, Tag: "budgets",
+			Doc: "What the providers in router_settings.provider_budget_config have cost in their periods.",
+		}, h.providerBudgets),
 	}
+}
+
+// ProviderBudget is what a provider may cost and has cost.
+type ProviderBudget struct {
+	Limit   models.Nano  `json:"budget_limit"`
+	Period  *string      `json:"time_period"`
+	Spend   models.Nano  `json:"spend"`
+	ResetAt *models.Time `json:"budget_reset_at"`
+}
+
+type providersAnswer struct {
+	Providers map[string]ProviderBudget `json:"providers"`
+}
+
+func (h *Handlers) providerBudgets(*fiber.Ctx, none) (providersAnswer, error) {
+	return providersAnswer{Providers: h.ProviderBudgets()}, nil
 }
 
 func oneBudget(v *control.BudgetView, err error) (budgetRow, error) {

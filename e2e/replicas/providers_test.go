@@ -29,6 +29,10 @@ func TestProviderBudgetsOutliveTheProcess(t *testing.T) {
 				}
 			}
 			over("at once")
+			told, _ := s.Admin(t, http.MethodGet, "/provider/budgets", nil)["providers"].(object)
+			if of, _ := told["openai"].(object); len(told) != 1 || of["time_period"] != "30d" || of["spend"] == 0.0 || of["budget_reset_at"] == nil {
+				t.Errorf("told %v", told)
+			}
 			s.Restart(t)
 			over("after a new start")
 		})
