@@ -286,9 +286,11 @@ func (l Lang) DidAccept() string  { return l.pick("accepted", "接受了") }
 func (l Lang) DidResetPassword() string {
 	return l.pick("set a new password for", "设置了新密码")
 }
+
 func (l Lang) DidFactorOn() string {
 	return l.pick("turned on the second factor of", "开启了双重验证")
 }
+
 func (l Lang) DidFactorSetup() string {
 	return l.pick("began to set up the second factor of", "开始设置双重验证")
 }
@@ -296,7 +298,9 @@ func (l Lang) DidExport() string { return l.pick("exported", "导出了") }
 func (l Lang) DidFactorOff() string {
 	return l.pick("turned off the second factor of", "关闭了双重验证")
 }
+
 func (l Lang) DidRecover() string { return l.pick("used a recovery code of", "使用了恢复代码") }
+
 func (l Lang) DidRelease() string {
 	return l.pick("released the held budget of", "释放了占用的预算")
 }

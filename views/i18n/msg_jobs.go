@@ -21,6 +21,7 @@ func (l Lang) JobInviting(n int64) string {
 func (l Lang) JobLead() string {
 	return l.pick("You can leave this page. The work goes on, and this page is kept for an hour.", "可以离开此页面，处理会继续，此页面保留一小时。")
 }
+
 func (l Lang) JobEndedLead() string {
 	return l.pick("This page is kept for an hour.", "此页面保留一小时。")
 }
@@ -48,13 +49,17 @@ func (l Lang) JobStopped(done, all int64) string {
 	return l.fill("Stopped after %s of %s rows, because the server restarted or something went wrong. What was done stays done. Start it again for the rest.",
 		"在 %[2]s 行中处理 %[1]s 行后中断：服务器重启或出现问题。已完成的保持不变，其余请重新开始。", l.Number(done), l.Number(all))
 }
-func (l Lang) JobCancelling() string { return l.pick("Ends after the present row…", "处理完当前行后结束…") }
+
+func (l Lang) JobCancelling() string {
+	return l.pick("Ends after the present row…", "处理完当前行后结束…")
+}
 func (l Lang) JobCancel() string     { return l.pick("Cancel the rest", "取消剩余部分") }
 func (l Lang) JobCancelBusy() string { return l.pick("Cancelling…", "正在取消…") }
 func (l Lang) JobResult() string     { return l.pick("Download result", "下载结果") }
 func (l Lang) JobLinksText() string {
 	return l.pick("The file holds one link for each person. It can be downloaded for an hour.", "文件中每人一个链接，一小时内可以下载。")
 }
+
 func (l Lang) JobBusy() string {
 	return l.pick("This work of yours is still running. Start the next when it has ended.", "您的这项处理仍在进行，结束后再开始下一项。")
 }
@@ -66,6 +71,7 @@ func (l Lang) RowCount(n int64) string { return l.count(n, "%s row", "%s rows", 
 
 // Exporting and Exported hold {n} for how much has come.
 func (l Lang) Exporting() string { return l.pick("Exporting… {n}", "正在导出… {n}") }
+
 func (l Lang) Exported() string {
 	return l.pick("The export is complete: {n}.", "导出完成：{n}。")
 }
