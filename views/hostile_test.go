@@ -91,7 +91,7 @@ func TestHostileTextIsOnlyEverText(t *testing.T) {
 		"delete":        keys.DeletePart(f, poisoned[keys.Delete]()),
 		"bulk":          keys.BulkPart(f, poisoned[keys.Bulk]()),
 		"bulk result":   keys.BulkResultPart(f, poisoned[keys.BulkResult]()),
-		"gone":          keys.GoneRow(f, hostile, hostile),
+		"gone":          keys.GoneRow(f, hostile),
 		"key":           keys.DetailPage(f, keys.Detail{Name: hostile, ID: hostile, Short: hostile, Reason: hostile, Tabs: poisoned[[]ui.Tab](), Links: poisoned[keys.Links](), Overview: ptr(poisoned[keys.Overview]())}),
 		"key usage":     keys.DetailPage(f, keys.Detail{Usage: ptr(poisoned[keys.UsageTab]())}),
 		"key settings":  keys.DetailPage(f, keys.Detail{Settings: ptr(poisoned[keys.Form]())}),

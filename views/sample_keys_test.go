@@ -177,7 +177,7 @@ func keySamples() []sample {
 			return templ.Join(keys.TableRow(f, keyRows(c)[7]), ui.ToastSwap(f.T, ui.Toast{Text: c.ToastBlocked("summer-intern-demo"), Action: c.Undo(), URL: "/ui/keys/x/unblock", Target: "#key-x"}))
 		}},
 		{name: "key-gone", part: true, make: func(f layout.Frame, _ i18n.Locale) templ.Component {
-			return templ.Join(keys.GoneRow(f, "x", "intern-demo"), keys.CountSwap("11"))
+			return templ.Join(keys.GoneRow(f, "x"), keys.CountSwap("11"))
 		}},
 	}
 }

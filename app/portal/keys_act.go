@@ -91,7 +91,7 @@ func (h *Handlers) afterRowAct(c *fiber.Ctx, v *control.KeyView, err error, word
 	f := h.Frame(c)
 	if fault.Is(err, fault.NotFound) && web.IsPartial(c) {
 		id := c.Params("id")
-		return web.Render(c, keys.GoneRow(f, id, id), keys.GoneRow(f, id, id))
+		return web.Render(c, keys.GoneRow(f, id), keys.GoneRow(f, id))
 	}
 	if err != nil {
 		return err

@@ -227,6 +227,9 @@ func (h *Handlers) keyCreate(c *fiber.Ctx) error {
 	if f == nil {
 		return err
 	}
+	if _, sentTwice := h.Keys.OfForm(c.UserContext(), actor, ask.Nonce); sentTwice == nil { // whatever else is wrong with it by now
+		return h.showSpent(c, ask.Nonce)
+	}
 	switch f.Kind {
 	case fault.Conflict:
 		return h.showSpent(c, ask.Nonce)
@@ -348,7 +351,11 @@ func (h *Handlers) showSpent(c *fiber.Ctx, nonce string) error {
 	if made, err := h.Keys.OfForm(c.UserContext(), web.Actor(c), nonce); err == nil && access.May(web.Actor(c), access.KeyRegenerate, access.Key(&made.Key)) {
 		v.Rotate = h.keyURL(made.Key.ID, "/rotate")
 	}
-	return web.RenderStatus(c, fiber.StatusConflict, keys.SpentPage(f, v), keys.SpentPart(f, v))
+	status := fiber.StatusConflict
+	if web.IsPartial(c) {
+		status = fiber.StatusUnprocessableEntity // the one refusal that HTMX shows in the dialog
+	}
+	return web.RenderStatus(c, status, keys.SpentPage(f, v), keys.SpentPart(f, v))
 }
 
 // period is a budget period in words.

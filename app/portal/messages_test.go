@@ -264,3 +264,59 @@ func TestDuplicate(t *testing.T) {
 
 // actorOf is an admin of the rig as services know them.
 func actorOf(id string) access.Actor { return access.Actor{UserID: id, Role: models.RoleAdmin} }
+
+// What a row's act answers to HTMX: the row again with a notice whose button works, or that the key is gone.
+func TestRowActs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	k := r.key(dev, "web", true)
+	b := r.as(admin)
+	path := "/ui/keys/" + k.Key.ID + "/block"
+	done := b.post(path, url.Values{"reason": {"lost"}}, "HX-Request", "true")
+	if done.status != http.StatusOK || !strings.HasPrefix(strings.TrimSpace(done.body), "<tr ") {
+		t.Fatalf("%d: %s", done.status, clip(done.body))
+	}
+	// Beside a row the parser takes a form apart unless it stands in a template.
+	_, notice, found := strings.Cut(done.body, "<template>")
+	if !found || !strings.Contains(notice, `hx-swap-oob="beforeend:#toasts"`) || !strings.Contains(notice, `hx-post="/ui/keys/`+k.Key.ID+`/unblock"`) {
+		t.Errorf("the notice is %s", clip(notice))
+	}
+	if _, err := r.services.Keys.Delete(t.Context(), actorOf(admin), []string{control.ByID(k.Key.ID)}); err != nil {
+		t.Fatal(err)
+	}
+	for _, gone := range []string{path, "/ui/keys/" + k.Key.ID + "/unblock"} {
+		res := b.post(gone, nil, "HX-Request", "true")
+		if res.status != http.StatusOK || !strings.Contains(res.body, `id="key-`+k.Key.ID+`"`) || !strings.Contains(res.body, "This key was deleted.") {
+			t.Errorf("%s: %d: %s", gone, res.status, clip(res.body))
+		}
+	}
+}
+
+// A form that is sent twice makes one key, and leads to where a lost one is made anew.
+func TestFormSentTwice(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	b := r.as(dev)
+	sent := b.get("/ui/keys/new").form("form.key-form")
+	sent.Set("key_alias", "once")
+	first := b.post("/ui/keys/new", sent).page(http.StatusOK)
+	if first.Find("#secret").Length() != 1 || first.Find(`a[href^="/ui/playground?key="]`).Length() != 1 {
+		t.Error("no secret, or no way to try it")
+	}
+	again := b.post("/ui/keys/new", sent).page(http.StatusConflict)
+	has(t, again, "This key was already shown. Rotate it if you lost it.")
+	has(t, b.post("/ui/keys/new", sent, "HX-Request", "true").page(http.StatusUnprocessableEntity), "This key was already shown.")
+	if again.Find(`a[href^="/ui/keys/"][href$="/rotate"]`).Length() != 1 || again.Find("#secret").Length() != 0 {
+		t.Error("no way to rotate it, or the secret again")
+	}
+}
+
+// An empty budget becomes the admin's bound, and the copy-once view says so.
+func TestEmptyBudgetBecomesTheBound(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, bounded)
+	b := r.as(dev)
+	sent := b.get("/ui/keys/new").form("form.key-form")
+	sent.Set("key_alias", "bounded")
+	has(t, b.post("/ui/keys/new", sent).page(http.StatusOK), "Budget was lowered to $100.00, the most your admin allows.")
+}

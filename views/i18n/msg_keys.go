@@ -76,9 +76,8 @@ func (l Lang) NeverUsedShort() string {
 	return l.pick("Never", "从未")
 }
 func (l Lang) UsedAt(when string) string { return l.fill("used %s", "%s使用", when) }
-func (l Lang) WasDeleted(name string) string {
-	return l.fill("%s was deleted.", "%s 已被删除。", name)
-}
+// WasDeleted stands where a key's row was that is gone since the list was drawn.
+func (l Lang) WasDeleted() string { return l.pick("This key was deleted.", "此密钥已被删除。") }
 
 func (l Lang) SelectAllMatching(n int64) string {
 	return l.fill("Select all %s that match", "选择全部 %s 个匹配项", l.Number(n))
