@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -12,7 +13,8 @@ import (
 	"gatehouse/views/layout"
 )
 
-// Docs serves the page about the API and its OpenAPI document. Both are made once, from the operations themselves.
+// Docs serves the page about the API and its OpenAPI document. Both are made once, from the operations themselves, for the
+// first who asks: a start needs neither.
 type Docs struct {
 	Version string
 	Prefix  string // SERVER_ROOT_PATH
@@ -31,16 +33,17 @@ func (d Docs) Register(app *fiber.App, ops []Op) error {
 	if d.Hidden {
 		return nil
 	}
-	spec, err := Document(ops, d.Version, d.Prefix+"/")
-	if err != nil {
-		return err
-	}
-	page := d.page(ops)
+	spec := sync.OnceValues(func() ([]byte, error) { return Document(ops, d.Version, d.Prefix+"/") })
+	page := sync.OnceValue(func() apidocs.Doc { return d.page(ops) })
 	app.Get(d.Prefix+"/openapi.json", func(c *fiber.Ctx) error {
+		body, err := spec()
+		if err != nil {
+			return err
+		}
 		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
-		return c.Send(spec)
+		return c.Send(body)
 	})
-	show := func(c *fiber.Ctx) error { return web.Render(c, apidocs.Page(d.Frame(c), page), nil) }
+	show := func(c *fiber.Ctx) error { return web.Render(c, apidocs.Page(d.Frame(c), page()), nil) }
 	headers := web.PageHeaders(web.Options{})
 	for _, path := range []string{d.Path, d.Redoc} {
 		if path != "" {
