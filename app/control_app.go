@@ -46,13 +46,13 @@ func (p *process) controlApp(cfg *config.Config) (*fiber.App, error) {
 	handlers := &api.Handlers{
 		Services: p.services, Version: p.opt.Version, RootPath: cfg.Server.RootPath, Now: p.now, Zone: func() *time.Location { return p.policy.Load().Zone() },
 		Health: p.health, Base: p.publicBase,
-		UISettings:  p.uiSettings,
+		UISettings: p.uiSettings,
 
 		ProviderBudgets: p.providerBudgets,
-		Known:       p.knownOf,
-		CountTokens: tokens.CountChat,
-		TryService:  p.testService,
-		MetricsOpen: func() bool { return !p.cfg.Load().General.MetricsAuth },
+		Known:           p.knownOf,
+		CountTokens:     tokens.CountChat,
+		TryService:      p.testService,
+		MetricsOpen:     func() bool { return !p.cfg.Load().General.MetricsAuth },
 	}
 	if p.metrics != nil {
 		handlers.Metrics = p.metrics.Text
