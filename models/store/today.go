@@ -164,7 +164,7 @@ func (s *Store) todaySums(ctx context.Context, day string, f ReportFilter, by []
 func (s *Store) loadToday(ctx context.Context, day string) error {
 	p := s.today
 	p.mu.Lock()
-	begun, quiet := p.batches, p.booking == 0 && !(p.full && p.day == day)
+	begun, quiet := p.batches, p.booking == 0 && (!p.full || p.day != day)
 	p.mu.Unlock()
 	if !quiet {
 		return nil
