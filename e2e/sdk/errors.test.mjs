@@ -45,6 +45,7 @@ describe('errors by class', () => {
   const newKey = async (fields = {}) => (await gate.admin('/key/generate', fields)).key;
   const newTeam = async (fields) => (await gate.admin('/team/new', fields)).team_id;
   const newUser = async (fields) => (await gate.admin('/user/new', { auto_create_key: false, ...fields })).user_id;
+  const used = async (fields) => { const key = await newKey(fields); await gate.chat(key, 'gpt-4o'); return key; };
   const blocking = async (path, body, key) => { await gate.admin(path, body); return key; };
 
   before(async () => {
@@ -85,9 +86,9 @@ describe('errors by class', () => {
     ['budget used up: key', { key: () => newKey({ max_budget: 0 }) }, limited('budget_exceeded', 'budget_exceeded', true)],
     ['budget used up: team', { key: async () => newKey({ team_id: await newTeam({ max_budget: 0 }) }) }, limited('budget_exceeded', 'budget_exceeded', true)],
     ['budget used up: user', { key: async () => newKey({ user_id: await newUser({ max_budget: 0 }) }) }, limited('budget_exceeded', 'budget_exceeded', true)],
-    ['rpm limit', { key: () => newKey({ rpm_limit: 0 }) }, limited('rate_limit_error', 'rate_limit_exceeded', false)],
-    ['tpm limit', { key: () => newKey({ tpm_limit: 0 }) }, limited('rate_limit_error', 'rate_limit_exceeded', false)],
-    ['parallel limit', { key: () => newKey({ max_parallel_requests: 0 }) }, limited('rate_limit_error', 'rate_limit_exceeded', false)],
+    ['rpm limit', { key: () => used({ rpm_limit: 1 }) }, { ...limited('rate_limit_error', 'rate_limit_exceeded', false), waits: true }],
+    ['tpm limit', { key: () => used({ tpm_limit: 20 }) }, { ...limited('rate_limit_error', 'rate_limit_exceeded', false), waits: true }],
+    ['a limit that lets nothing through', { key: () => newKey({ max_parallel_requests: 0 }) }, limited('rate_limit_error', 'rate_limit_exceeded', true)],
     ['bad JSON', { raw: '{"model":' }, bad('invalid_json')],
     ['missing field', { raw: '{"model":"gpt-4o","max_tokens":5}' }, bad('missing_required_parameter', 'messages')],
     ['unsupported parameter', { model: 'groq', extra: { logprobs: true, n: 2 }, anthropicless: true }, bad('unsupported_parameter')],
