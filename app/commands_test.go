@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,8 +33,16 @@ func TestMigrateCommand(t *testing.T) {
 	migrate := func(args, env []string, out, errOut *bytes.Buffer) int {
 		return app.MigrateCommand(args, env, out, errOut)
 	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
 	start := func(_, env []string, out, errOut *bytes.Buffer) int {
-		err := app.Run(t.Context(), app.Options{Overrides: config.Overrides{ConfigPath: file, DataDir: data}, Env: env, Version: "test", Out: out, Err: errOut})
+		err := app.Run(t.Context(), app.Options{Overrides: config.Overrides{ConfigPath: file, DataDir: data, Host: "127.0.0.1", Port: port}, Env: env, Version: "test", Out: out, Err: errOut})
 		if err == nil {
 			return 0
 		}
