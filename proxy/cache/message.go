@@ -1,6 +1,8 @@
 package cache
 
 import (
+	"encoding/json"
+
 	"gatehouse/proxy/wire"
 )
 
@@ -109,10 +111,10 @@ func (m *message) answer() ([]byte, bool) {
 	return append(m.usage.append(out), '}'), true
 }
 
-// isObject says whether a text is one whole JSON object.
+// isObject says whether a text is one whole JSON object, to the letter: it becomes part of one that is kept.
 func isObject(text []byte) bool {
 	_, _, _, err := wire.Members(text, nil)
-	return err == nil
+	return err == nil && json.Valid(text)
 }
 
 // response keeps the answer that the last event of a Responses call carries whole.

@@ -67,11 +67,20 @@ func (e *events) block(i int, raw []byte) {
 	if o.Parse(raw) != nil {
 		return
 	}
-	get := func(name string) []byte {
-		if at := o.Find(name); at >= 0 {
-			return o.Raw(at)
+	// Of a name that comes twice the last counts, as for whoever reads the answer whole.
+	get := func(name string) (v []byte) {
+		for i, first := 0, -1; i < o.Len(); i++ {
+			switch {
+			case string(o.Name(i)) != name:
+			case first < 0:
+				v, first = o.Raw(i), i
+			default:
+				v = o.Raw(i)
+				o.Replace(first, v)
+				o.Drop(i)
+			}
 		}
-		return nil
+		return v
 	}
 	delta := func(kind, name string, v []byte) {
 		inside := append(append([]byte(`{"type":"`), kind...), '"')

@@ -76,6 +76,7 @@ func (l Lang) NeverUsedShort() string {
 	return l.pick("Never", "从未")
 }
 func (l Lang) UsedAt(when string) string { return l.fill("used %s", "%s使用", when) }
+
 // WasDeleted stands where a key's row was that is gone since the list was drawn.
 func (l Lang) WasDeleted() string { return l.pick("This key was deleted.", "此密钥已被删除。") }
 
