@@ -30,10 +30,10 @@ func (h *Handlers) utilOps() []Op {
 }
 
 type tokenInput struct {
-	Model    string      `json:"model"`
-	Prompt   models.JSON `json:"prompt" doc:"A text or a list of texts."`
-	Messages models.JSON `json:"messages"`
-	Contents models.JSON `json:"contents" doc:"In Google's form."`
+	Model    string          `json:"model"`
+	Prompt   json.RawMessage `json:"prompt" doc:"A text or a list of texts."`
+	Messages json.RawMessage `json:"messages"`
+	Contents json.RawMessage `json:"contents" doc:"In Google's form."`
 }
 
 type tokenAnswer struct {
@@ -48,9 +48,9 @@ func (h *Handlers) countTokens(c *fiber.Ctx, in tokenInput) (tokenAnswer, error)
 		return tokenAnswer{}, fault.Missing("model")
 	}
 	body := map[string]json.RawMessage{}
-	for name, value := range map[string]models.JSON{"prompt": in.Prompt, "messages": in.Messages, "contents": in.Contents} {
+	for name, value := range map[string]json.RawMessage{"prompt": in.Prompt, "messages": in.Messages, "contents": in.Contents} {
 		if len(value) > 0 && string(value) != "null" {
-			body[name] = json.RawMessage(value)
+			body[name] = value
 		}
 	}
 	if len(body) == 0 {

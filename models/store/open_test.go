@@ -226,7 +226,7 @@ func TestEveryStatementReachesTheHook(t *testing.T) {
 	refused(t, err, fault.NotFound, "")
 	must(t, s.WriteSpend(t.Context(), []models.Spend{{Row: models.SpendRow{ID: "a-call"}}}))
 	all := strings.Join(seen, "\n")
-	for _, part := range []string{"FROM `keys` WHERE hash = ?", "INSERT INTO spend_records", "INSERT INTO daily_spend"} {
+	for _, part := range []string{"FROM `keys` WHERE hash = ?", "INTO spend_records", "INSERT INTO daily_spend"} {
 		if !strings.Contains(all, part) {
 			t.Errorf("the hook saw no %q in\n%s", part, all)
 		}

@@ -114,6 +114,7 @@ func FuzzReadRefusal(f *testing.F) {
 // folded says whether a header line goes on in the next: what the header parser makes of those that arrive in pieces differs,
 // and no provider has sent any since HTTP forbade them (RFC 9112 §5.2).
 func folded(text []byte) bool {
-	head, _, _ := bytes.Cut(bytes.ReplaceAll(text, []byte("\r"), nil), []byte("\n\n"))
+	text = bytes.TrimLeft(bytes.ReplaceAll(text, []byte("\r"), nil), "\n") // an answer may begin after empty lines
+	head, _, _ := bytes.Cut(text, []byte("\n\n"))
 	return bytes.Contains(head, []byte("\n ")) || bytes.Contains(head, []byte("\n\t"))
 }
