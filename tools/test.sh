@@ -67,7 +67,7 @@ go_tests() { go run ./tools/gotest -out "$work/count" -- -timeout 10m "$@"; }
 race_tests() { CGO_ENABLED=1 CGO_CFLAGS=-O0 go_tests -race -vet=off "$@"; }
 
 node_tests() {
-  node --test --test-concurrency=1 --test-reporter=spec --test-reporter-destination=stdout \
+  node --test --test-concurrency=1 --test-timeout=300000 --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=tap --test-reporter-destination="$work/tap" "$@"
   local code=$?
   awk '/^# pass /{p=$3} /^# (fail|cancelled) /{f+=$3} END{print p+0, f+0}' "$work/tap" >"$work/count"

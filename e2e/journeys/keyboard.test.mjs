@@ -98,9 +98,13 @@ test('by keyboard alone', async (t) => {
     await page.keyboard.type('typed');
     await press('Control+Enter');
     await focused(page, 'focus on the key', (f) => f.id === 'secret');
-    const asked = new Promise((resolve) => { page.once('dialog', (d) => { resolve(d.message()); d.dismiss(); }); });
-    await press('Escape');
+    const asked = page.waitForEvent('dialog').then(async (d) => {
+      await d.dismiss();
+      return d.message();
+    });
+    const pressed = press('Escape'); // it may wait until the question is answered
     assert.equal(await asked, 'Close without copying? You cannot see this key again.');
+    await Promise.race([pressed, page.waitForTimeout(2000)]);
     assert.equal(await page.locator('#secret').count(), 1, 'it is still there');
     await page.getByRole('button', { name: 'Copy key' }).focus();
     await press('Enter');
