@@ -48,6 +48,7 @@ function dialogs() {
     const box = e.detail.target;
     if (box?.id === 'dialog' || box?.id === 'drawer') {
       if (box.id === 'drawer') pushed = true;
+      htmx.process(box); // it would do so a moment later, and a form sent before that would leave the page
       open(box);
     }
   });
