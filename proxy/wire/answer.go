@@ -92,9 +92,19 @@ func (a *Answer) Usage() Usage {
 	return Usage{}
 }
 
+// lastUsage leaves out every usage but the last, which is the one that counts; a provider that sends two is not well.
+func (a *Answer) lastUsage() {
+	for i := range a.usage - 1 {
+		if string(a.Name(i)) == "usage" {
+			a.Drop(i)
+		}
+	}
+}
+
 // DropUsage leaves the usage out.
 func (a *Answer) DropUsage() {
 	if a.usage > 0 {
+		a.lastUsage()
 		a.Drop(a.usage - 1)
 	}
 }
@@ -102,6 +112,7 @@ func (a *Answer) DropUsage() {
 // SetUsage replaces the usage or adds it.
 func (a *Answer) SetUsage(raw []byte) {
 	if a.usage > 0 {
+		a.lastUsage()
 		a.Replace(a.usage-1, raw)
 		return
 	}

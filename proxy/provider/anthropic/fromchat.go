@@ -70,11 +70,11 @@ func (f *FromChat) Request(dst []byte, in *wire.Request, model string) ([]byte, 
 			if name == "functions" && in.Find("tools") >= 0 {
 				continue // one form or the other
 			}
-			more, err := toolsOf(raw)
-			if err != nil {
+			var err error
+			if tools, err = toolsOf(raw); err != nil {
 				return dst, err
 			}
-			if tools = append(tools, more...); form == nil && len(tools) > 0 {
+			if form == nil && len(tools) > 0 {
 				o.Raw("tools", wire.List(tools))
 			}
 		case "tool_choice", "function_call":
